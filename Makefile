@@ -1,0 +1,51 @@
+# Every target sets up what it needs in .venv first, once; nothing outside this folder changes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHARED ?= ../shared
+
+.PHONY: help demo test lint format conformance bench clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo         train on handwritten digits, run the tutorial's programs"
+	@echo "make test         run the tests"
+	@echo "make lint         ruff, mypy and the layer check"
+	@echo "make conformance  compare with PyTorch (installs PyTorch)"
+	@echo "make bench        measure beside PyTorch (installs PyTorch)"
+
+demo: $(VENV)/.demo
+	$(BIN)/flambeau demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+conformance: $(VENV)/.dev $(VENV)/.peers
+	$(BIN)/python -m pytest tests/against_torch
+	$(BIN)/python benchmarks/conformance.py $(SHARED)/conformance
+
+bench: $(VENV)/.peers
+	$(BIN)/python benchmarks/beside_torch.py
+
+clean:
+	rm -rf $(VENV) demo_output build
+
+# A stamp a set of extras: installed again when pyproject.toml changes.
+$(VENV)/.made: tools/make_venv
+	PYTHON=$(PYTHON) tools/make_venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo $(VENV)/.dev $(VENV)/.peers: $(VENV)/.%: $(VENV)/.made pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	@touch $@

@@ -1,0 +1,35 @@
+"""Values under another name, where autograd must tell one from the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau.graph.node import Node
+from flambeau.graph.op import Alias
+
+
+class Clone(Alias):
+    """The same value as the result of an operation of its own."""
+
+    name = "clone"
+
+
+class History(Alias):
+    """The value of the first input with the history of the second.
+
+    This is a value that was overwritten behind autograd's back, through `.data` or under `no_grad`.
+    """
+
+    name = "history"
+
+    def gradient(self, grad: Node, node: Node, **parameters: Any) -> tuple[Node | None, ...]:
+        return (None, grad)
+
+
+class FunctionOutput(Alias):
+    """A result of a user's Function; the node's `owner` is the call and the result's number."""
+
+    name = "function"
+
+
+CLONE, HISTORY, FUNCTION_OUTPUT = Clone(), History(), FunctionOutput()

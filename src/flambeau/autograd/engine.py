@@ -1,0 +1,209 @@
+"""Gradients as more nodes: the reverse walk over the graph.
+
+The graph of values is the autograd graph. Each node's op gives the gradients of its inputs, written
+with ordinary ops, so that they can be differentiated again and are compiled like any other code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final, Protocol
+
+from flambeau.autograd.aliases import FUNCTION_OUTPUT
+from flambeau.core.context import context
+from flambeau.graph.node import Node
+from flambeau.graph.op import NOTHING, PARAMETER, Elementwise
+from flambeau.ops.algebra import add
+from flambeau.ops.shape import sum_to
+
+# The `owner` of a node whose links were cut: the engine drops its inputs once it is computed.
+FREED: Final = ()
+
+SECOND_TIME = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after "
+    "they have already been freed). Saved intermediate values of the graph are freed when you call "
+    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+    "graph a second time or if you need to access saved tensors after calling backward."
+)
+
+
+class Call(Protocol):
+    """A call of a user's Function: what stands behind its outputs."""
+
+    inputs: tuple[Node, ...]
+    freed: bool
+
+    def gradients(self, grads: Sequence[Node | None]) -> Sequence[Node | None]:
+        """The gradients of the inputs, given those of the outputs."""
+        ...
+
+    def free(self) -> None:
+        """Forget what was saved."""
+        ...
+
+    @property
+    def output_count(self) -> int:
+        """How many results the call gave."""
+        ...
+
+
+def identity(node: Node) -> int:
+    """What tells values apart: for a leaf the tensor, however often it was read."""
+    return id(node.owner) if node.op is PARAMETER else id(node)
+
+
+def gradients(
+    outputs: Sequence[Node],
+    grads: Sequence[Node],
+    wanted: Collection[int] | None,
+    *,
+    retain_graph: bool,
+    create_graph: bool,
+) -> dict[int, tuple[Node, Node]]:
+    """The nodes asked for, each with its gradient, by `identity`.
+
+    `wanted` are identities; None asks for all leaves.
+    """
+    before, context.grad_enabled = context.grad_enabled, create_graph
+    try:
+        return _Walk(outputs, wanted, retain_graph).run(outputs, grads)
+    finally:
+        context.grad_enabled = before
+
+
+class _Walk:
+    """One backward pass."""
+
+    def __init__(
+        self, outputs: Sequence[Node], wanted: Collection[int] | None, retain_graph: bool
+    ) -> None:
+        self.wanted = wanted
+        self.retain_graph = retain_graph
+        self.order = _topological(outputs)
+        self.needed = None if wanted is None else self._leading_to(wanted)
+        self.pending: dict[Node, Node] = {}
+        self.found: dict[int, tuple[Node, Node]] = {}
+        self.calls: dict[Any, _Gathered] = {}
+
+    def _leading_to(self, wanted: Collection[int]) -> set[Node]:
+        needed: set[Node] = set()
+        for node in self.order:
+            if identity(node) in wanted or not needed.isdisjoint(sources(node)):
+                needed.add(node)
+        return needed
+
+    def run(
+        self, outputs: Sequence[Node], grads: Sequence[Node]
+    ) -> dict[int, tuple[Node, Node]]:
+        for node, grad in zip(outputs, grads, strict=True):
+            self._contribute(node, grad)
+        self._count_outputs()
+        for node in reversed(self.order):
+            if self.needed is not None and node not in self.needed:
+                continue
+            grad = self.pending.pop(node, None)
+            if grad is not None:
+                grad = self._observed(node, grad)
+            if node.op is FUNCTION_OUTPUT and node.owner:
+                self._function(node, grad)
+            elif grad is not None and node.op is not PARAMETER:
+                self._differentiate(node, grad)
+        return self.found
+
+    def _observed(self, node: Node, grad: Node) -> Node:
+        """The gradient after the node's hooks, noted if it was asked for."""
+        for hook in tuple(node.hooks or ()):
+            replaced = hook(grad)
+            if replaced is not None:
+                grad = replaced
+        if node.op is PARAMETER if self.wanted is None else identity(node) in self.wanted:
+            key = identity(node)
+            if key in self.found:
+                grad = add(self.found[key][1], grad)
+            self.found[key] = (node, grad)
+        return grad
+
+    def _differentiate(self, node: Node, grad: Node) -> None:
+        inputs, op = node.inputs, node.op
+        if node.owner is FREED:
+            raise RuntimeError(SECOND_TIME)
+        if node.attributes:
+            results = op.gradient(grad, node, **op.named(node.attributes))
+        else:
+            results = op.gradient(grad, node)
+        broadcasts = isinstance(op, Elementwise)
+        for source, one in zip(inputs, results, strict=True):
+            if one is not None and source.requires_grad:
+                if broadcasts and one.spec.shape != source.spec.shape:
+                    one = sum_to(one, source.spec.shape)
+                self._contribute(source, one)
+        if not self.retain_graph and op.reads != NOTHING:
+            node.owner = FREED
+            if node.buffer is not None:
+                node.inputs = ()
+
+    def _contribute(self, node: Node, grad: Node) -> None:
+        known = self.pending.get(node)
+        self.pending[node] = grad if known is None else add(known, grad)
+
+    def _count_outputs(self) -> None:
+        for node in self.order:
+            if node.op is FUNCTION_OUTPUT and node.owner:
+                call = node.owner[0]
+                gathered = self.calls.get(call)
+                if gathered is None:
+                    gathered = self.calls[call] = _Gathered(call)
+                gathered.missing += self.needed is None or node in self.needed
+
+    def _function(self, node: Node, grad: Node | None) -> None:
+        """A Function's backward runs once the gradients of all its outputs are in."""
+        call, index = node.owner
+        gathered = self.calls[call]
+        known = gathered.grads[index]
+        if grad is not None:
+            gathered.grads[index] = grad if known is None else add(known, grad)
+        gathered.missing -= 1
+        if gathered.missing or all(one is None for one in gathered.grads):
+            return
+        if call.freed:
+            raise RuntimeError(SECOND_TIME)
+        for source, one in zip(call.inputs, call.gradients(gathered.grads), strict=True):
+            if one is not None and source.requires_grad:
+                self._contribute(source, one)
+        if not self.retain_graph:
+            call.free()
+
+
+class _Gathered:
+    """The gradients of a call's outputs so far, and how many outputs have not reported."""
+
+    def __init__(self, call: Call) -> None:
+        self.grads: list[Node | None] = [None] * call.output_count
+        self.missing = 0
+
+
+def sources(node: Node) -> tuple[Node, ...]:
+    """The nodes that a node's gradient flows to."""
+    if node.op is FUNCTION_OUTPUT and node.owner:
+        inputs: tuple[Node, ...] = node.owner[0].inputs
+        return inputs
+    return () if node.op is PARAMETER else node.inputs
+
+
+def _topological(outputs: Sequence[Node]) -> list[Node]:
+    """All nodes that gradients flow through, inputs before what is made of them."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    # Each node twice: to visit its sources, and to be listed after them.
+    stack = [(output, False) for output in outputs if output.requires_grad]
+    while stack:
+        node, visited = stack.pop()
+        if visited:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            for one in sources(node):
+                if one.requires_grad and one not in seen:
+                    stack.append((one, False))
+    return order

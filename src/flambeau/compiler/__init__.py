@@ -1,0 +1,1 @@
+"""From a recording to native code: schedule, kernel, LLVM."""

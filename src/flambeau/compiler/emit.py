@@ -1,0 +1,298 @@
+"""From a kernel to LLVM: the loops over work items, lanes and reductions.
+
+The order of a reduction (see `_fold`) is part of flambeau's numerics: it depends on the sizes of the
+reduced axes and on nothing else, so neither lanes, threads nor fusion change a result.
+
+* Along a row: element i of each block of 4096 goes to lane i mod L (L is 32, or 16 for rows of at
+  most 16), the lanes are folded by halves, and the blocks in order.
+* Across rows (the last axis is kept): elements in order.
+* In both cases 256 partial results make a group, and the groups are folded in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from flambeau.compiler.arguments import Arguments
+from flambeau.compiler.emit_value import SectionEmitter, compute, constant, eval_integer
+from flambeau.compiler.kernel import Instruction, Kernel, Section
+from flambeau.core.dtypes import dtype
+from flambeau.runtime.llvm.blocks import I8, I64, for_range, i64, splat
+
+BLOCK = 4096
+GROUP = 256
+# Lanes' share of a long loop without reductions, for one work item.
+CHUNK = 4096
+# Columns of one work item when each walks down a reduction.
+COLUMNS = 64
+
+VOID = ir.VoidType()
+KERNEL_TYPE = ir.FunctionType(VOID, [I64.as_pointer(), I64, I64, I8.as_pointer()])
+
+
+def chunk_size(kernel: Kernel) -> int:
+    """How many elements of the lane axis one work item covers (when lanes run along it)."""
+    return COLUMNS if kernel.inner else CHUNK
+
+
+def work_items(kernel: Kernel) -> int:
+    """How many work items the kernel has."""
+    total = 1
+    for size in kernel.outer[:-1]:
+        total *= size
+    last = kernel.outer[-1]
+    return total * (last if kernel.lanes_along == "inner" else -(-last // chunk_size(kernel)))
+
+
+def emit_kernel(module: ir.Module, name: str, kernel: Kernel, arguments: Arguments, lanes: int) -> None:
+    """Add a function for `kernel` to `module`."""
+    function = ir.Function(module, KERNEL_TYPE, name)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    loaded = [
+        builder.load(builder.gep(function.args[0], [i64(position)]))
+        for position in range(len(arguments.entries))
+    ]
+    if kernel.lanes_along == "inner":
+        lanes = 32 if kernel.inner[-1] > 16 else 16
+        axis = len(kernel.outer) + len(kernel.inner) - 1
+    else:
+        axis = len(kernel.outer) - 1
+    emitter = SectionEmitter(
+        kernel, arguments, builder, loaded, axis, lanes, varying_values(kernel, axis)
+    )
+    writer = _LoopWriter(kernel, arguments, emitter, builder)
+    with for_range(builder, function.args[1], function.args[2]) as item:
+        if kernel.lanes_along == "inner":
+            writer.row_item(item.index)
+        else:
+            writer.lane_item(item.index)
+    builder.ret_void()
+
+
+def varying_values(kernel: Kernel, axis: int) -> set[int]:
+    """The values that differ between lanes."""
+    varying: set[int] = set()
+    for section in kernel.sections:
+        for number, one in section.code:
+            indices = [index for index, _ in one.guards]
+            indices += [] if one.at is None else [one.at]
+            vary = any(
+                index.factor(axis) or any(value in varying for value, _ in index.values)
+                for index in indices
+            )
+            if one.op == "reduce":
+                vary = kernel.lanes_along == "outer"
+            elif any(operand in varying for operand in one.operands):
+                vary = True
+            if vary:
+                varying.add(number)
+    return varying
+
+
+@dataclass
+class _LoopWriter:
+    kernel: Kernel
+    arguments: Arguments
+    emitter: SectionEmitter
+    builder: ir.IRBuilder
+
+    def _size(self, axis: int) -> ir.Value:
+        outer = self.arguments.outer
+        inner = self.arguments.inner
+        where = outer[axis] if axis < len(outer) else inner[axis - len(outer)]
+        return self.emitter.loaded[where]
+
+    def _decode(self, position: ir.Value, axes: Sequence[int]) -> None:
+        """Set the axes' indices from a row-major position over them."""
+        b = self.builder
+        for axis in reversed(axes[1:]):
+            size = self._size(axis)
+            self.emitter.axes[axis] = b.urem(position, size)
+            position = b.udiv(position, size)
+        if axes:
+            self.emitter.axes[axes[0]] = position
+
+    # ------------------------------------------------------------------ lanes along the result
+
+    def lane_item(self, item: ir.Value) -> None:
+        """One chunk of the last outer axis, lane by lane."""
+        b, e = self.builder, self.emitter
+        axis, lanes, size = e.lane_axis, i64(e.lanes), self._size(e.lane_axis)
+        chunk = i64(chunk_size(self.kernel))
+        pieces = b.udiv(b.add(size, b.sub(chunk, i64(1))), chunk)
+        start = b.mul(b.urem(item, pieces), chunk)
+        self._decode(b.udiv(item, pieces), range(axis))
+        stop = minimum(b, b.add(start, chunk), size)
+        whole = b.sub(stop, b.urem(b.sub(stop, start), lanes))
+        with for_range(b, start, whole, lanes) as loop:
+            self._lane_body(loop.index, None)
+        rest = b.sub(stop, whole)
+        with b.if_then(b.icmp_signed(">", rest, i64(0))):
+            self._lane_body(whole, lanes_below(b, rest, e.lanes))
+
+    def _lane_body(self, index: ir.Value, mask: ir.Value | None) -> None:
+        e = self.emitter
+        e.axes[e.lane_axis], e.mask, e.values = index, mask, {}
+        for section in self.kernel.sections:
+            if section.inner:
+                self._across_rows(section)
+            else:
+                e.emit(section)
+
+    def _across_rows(self, section: Section) -> None:
+        """An inner loop whose every lane walks down the reduced axes by itself."""
+        first = len(self.kernel.outer)
+        axes = range(first, first + len(self.kernel.inner))
+
+        def partial(position: ir.Value) -> dict[int, ir.Value]:
+            self._decode(position, axes)
+            return self.emitter.emit(section)
+
+        self._fold(section, self._total(axes), partial, vector=True)
+
+    def _total(self, axes: Sequence[int]) -> ir.Value:
+        total = i64(1)
+        for axis in axes:
+            total = self.builder.mul(total, self._size(axis))
+        return total
+
+    # ------------------------------------------------------------------ lanes along the rows
+
+    def row_item(self, item: ir.Value) -> None:
+        """One element of the result; lanes run along its row."""
+        self._decode(item, range(len(self.kernel.outer)))
+        self.emitter.mask, self.emitter.values = None, {}
+        for section in self.kernel.sections:
+            if section.inner:
+                self._along_row(section)
+            else:
+                self.emitter.emit(section)
+
+    def _along_row(self, section: Section) -> None:
+        b, e = self.builder, self.emitter
+        first, row = len(self.kernel.outer), self._size(e.lane_axis)
+        lead = range(first, e.lane_axis)
+        blocks = b.udiv(b.add(row, i64(BLOCK - 1)), i64(BLOCK))
+
+        def partial(position: ir.Value) -> dict[int, ir.Value]:
+            start = b.mul(b.urem(position, blocks), i64(BLOCK))
+            self._decode(b.udiv(position, blocks), lead)
+            return self._block(section, start, minimum(b, b.add(start, i64(BLOCK)), row))
+
+        self._fold(section, b.mul(self._total(lead), blocks), partial, vector=False)
+
+    def _block(self, section: Section, start: ir.Value, stop: ir.Value) -> dict[int, ir.Value]:
+        """At most BLOCK elements of a row, folded into one value per reduction."""
+        b, e = self.builder, self.emitter
+        folds = reductions(self.kernel, section)
+        lanes = i64(e.lanes)
+        whole = b.sub(stop, b.urem(b.sub(stop, start), lanes))
+        outside = dict(e.values)
+        initial = [splat(b, fold.identity, e.lanes) for fold in folds]
+        with for_range(b, start, whole, lanes, carried=initial) as loop:
+            operands = self._row_body(section, loop.index, None)
+            loop.update([fold.join(b, have, operands[fold.number]) for fold, have in zip(folds, loop.carried, strict=True)])
+        e.values = dict(outside)
+        rest, before = b.sub(stop, whole), b.block
+        with b.if_then(b.icmp_signed(">", rest, i64(0))):
+            mask = lanes_below(b, rest, e.lanes)
+            operands = self._row_body(section, whole, mask)
+            joined = [
+                b.select(mask, fold.join(b, have, operands[fold.number]), have)
+                for fold, have in zip(folds, loop.carried, strict=True)
+            ]
+            tail = b.block
+        e.values = outside
+        results = {}
+        for fold, have, more in zip(folds, loop.carried, joined, strict=True):
+            total = b.phi(have.type)
+            total.add_incoming(have, before)
+            total.add_incoming(more, tail)
+            results[fold.number] = fold.across_lanes(b, total, e.lanes)
+        return results
+
+    def _row_body(
+        self, section: Section, index: ir.Value, mask: ir.Value | None
+    ) -> dict[int, ir.Value]:
+        e = self.emitter
+        e.axes[e.lane_axis], e.mask = index, mask
+        try:
+            return e.emit(section)
+        finally:
+            e.mask = None
+
+    # ------------------------------------------------------------------ the order of a fold
+
+    def _fold(
+        self,
+        section: Section,
+        count: ir.Value,
+        partial: Callable[[ir.Value], dict[int, ir.Value]],
+        *,
+        vector: bool,
+    ) -> None:
+        """Fold `count` partial results, in groups of GROUP; the totals become values."""
+        b, e = self.builder, self.emitter
+        folds = reductions(self.kernel, section)
+        initial = [
+            splat(b, fold.identity, e.lanes) if vector else fold.identity for fold in folds
+        ]
+        outside = dict(e.values)
+        with for_range(b, i64(0), count, i64(GROUP), carried=initial) as groups:
+            stop = minimum(b, b.add(groups.index, i64(GROUP)), count)
+            with for_range(b, groups.index, stop, carried=initial) as loop:
+                operands = partial(loop.index)
+                loop.update([fold.join(b, have, operands[fold.number]) for fold, have in zip(folds, loop.carried, strict=True)])
+            groups.update([fold.join(b, have, more) for fold, have, more in zip(folds, groups.carried, loop.carried, strict=True)])
+        e.values = outside
+        for fold, total in zip(folds, groups.carried, strict=True):
+            e.values[fold.number] = total
+
+
+@dataclass(frozen=True)
+class _Fold:
+    number: int
+    combine: str
+    kind: dtype
+    identity: ir.Value
+
+    def join(self, b: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value:
+        return compute(b, self.combine, self.kind, [first, second])
+
+    def across_lanes(self, b: ir.IRBuilder, vector: ir.Value, lanes: int) -> ir.Value:
+        """The lanes folded by halves."""
+        while lanes > 1:
+            lanes //= 2
+            low = _lanes(b, vector, 0, lanes)
+            vector = self.join(b, low, _lanes(b, vector, lanes, lanes))
+        return b.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+
+def _lanes(b: ir.IRBuilder, vector: ir.Value, start: int, count: int) -> ir.Value:
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(start, start + count)))
+    return b.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
+
+
+def reductions(kernel: Kernel, section: Section) -> list[_Fold]:
+    """The reductions of an inner section."""
+    return [_fold(number, one) for number, one in section.code if one.op == "reduce"]
+
+
+def _fold(number: int, one: Instruction) -> _Fold:
+    combine, text = str(one.detail).split()
+    identity = float(text) if one.kind.is_floating_point else eval_integer(text)
+    return _Fold(number, combine, one.kind, constant(one.kind, identity))
+
+
+def minimum(b: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value:
+    """The smaller of two i64."""
+    return b.select(b.icmp_signed("<", first, second), first, second)
+
+
+def lanes_below(b: ir.IRBuilder, count: ir.Value, lanes: int) -> ir.Value:
+    """A mask of the first `count` lanes."""
+    numbers = ir.Constant(ir.VectorType(I64, lanes), list(range(lanes)))
+    return b.icmp_signed("<", numbers, splat(b, count, lanes))

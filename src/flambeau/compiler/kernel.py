@@ -1,0 +1,138 @@
+"""The kernel language: a loop nest, affine loads and stores, expressions and reductions.
+
+A kernel has outer axes (the result's dimensions, split over threads) and, if it reduces, inner
+axes. Its sections alternate: outer code, an inner loop, outer code, an inner loop, ... Values are
+numbers in order of definition; a value of an inner section is not visible after its loop, the
+result of a reduction is.
+
+float16 and bfloat16 values are float32 in registers; `cast` to the narrow type rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from flambeau.core import dtypes
+from flambeau.core.dtypes import dtype
+from flambeau.graph.index import Index
+
+UNARY = frozenset(
+    "neg abs not floor ceil trunc round sqrt rsqrt exp exp2 expm1 log log2 log10 log1p sin cos tan "
+    "asin acos atan sinh cosh tanh asinh acosh atanh erf erfc erfinv lgamma digamma i0 i0e i1 "
+    "i1e".split()
+)
+BINARY = frozenset(
+    "add sub mul div rem min max and or xor shl shr pow fmod hypot atan2 copysign nextafter".split()
+)
+RELATIONS = frozenset("lt le gt ge eq ne".split())
+REDUCTIONS = frozenset("add mul max min or and".split())
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One operation. `at` is an address (load, store) or a coordinate; `guards` bound it."""
+
+    op: str
+    kind: dtype
+    operands: tuple[int, ...] = ()
+    detail: str | float | int = ""
+    slot: int = -1
+    at: Index | None = None
+    guards: tuple[tuple[Index, int], ...] = ()
+
+
+@dataclass
+class Section:
+    """Straight-line code: `inner` says whether it runs for each inner index."""
+
+    inner: bool
+    code: list[tuple[int, Instruction]] = field(default_factory=list)
+
+
+@dataclass
+class Kernel:
+    """A nest as the scheduler builds it: sizes are still numbers, addresses still symbolic."""
+
+    outer: list[int]
+    inner: list[int]
+    # "inner": lanes run along the last inner axis; "outer": along the last outer one.
+    lanes_along: str
+    # How many of the last inner axes are walked as one row.
+    row_axes: int = 1
+    sections: list[Section] = field(default_factory=list)
+    kinds: list[dtype] = field(default_factory=list)
+
+    def axis_size(self, axis: int) -> int:
+        return self.outer[axis] if axis < len(self.outer) else self.inner[axis - len(self.outer)]
+
+    def instructions(self) -> Iterator[tuple[int, Instruction]]:
+        for section in self.sections:
+            yield from section.code
+
+    def add(self, section: Section, instruction: Instruction) -> int:
+        number = len(self.kinds)
+        self.kinds.append(instruction.kind)
+        section.code.append((number, instruction))
+        return number
+
+
+def register_kind(kind: dtype) -> dtype:
+    """The type a value of this element type has in registers."""
+    return dtypes.float32 if kind in (dtypes.float16, dtypes.bfloat16) else kind
+
+
+class SectionExpressions:
+    """Expressions (see graph/lowering.py) that add to one section; equal ones are shared."""
+
+    def __init__(self, kernel: Kernel, section: Section) -> None:
+        self.kernel = kernel
+        self.section = section
+        # The number that a fault is reported under, and where it counts.
+        self.fault = 0
+        self.guards: tuple[tuple[Index, int], ...] = ()
+        self.known: dict[Instruction, int] = {}
+
+    def add(self, instruction: Instruction) -> int:
+        """The value of an instruction, computed once per section."""
+        number = self.known.get(instruction)
+        if number is None:
+            number = self.kernel.add(self.section, instruction)
+            self.known[instruction] = number
+        return number
+
+    def dtype(self, value: int) -> dtype:
+        return self.kernel.kinds[value]
+
+    def constant(self, value: float | int, kind: dtype) -> int:
+        # By its text: 0.0 and -0.0 are equal, yet two constants.
+        return self.add(Instruction("constant", register_kind(kind), (), repr(value)))
+
+    def call(self, function: str, *values: int) -> int:
+        if function in BINARY:
+            first, second = (self.dtype(one) for one in values)
+            if first is not second:
+                raise AssertionError(f"{function}: operands are {first} and {second}")
+        elif function == "fma":
+            pass
+        elif function not in UNARY:
+            raise AssertionError(f"the kernel language has no function '{function}'")
+        return self.add(Instruction(function, self.dtype(values[0]), values))
+
+    def compare(self, relation: str, first: int, second: int) -> int:
+        if relation not in RELATIONS or self.dtype(first) is not self.dtype(second):
+            raise AssertionError(f"{relation}: {self.dtype(first)} with {self.dtype(second)}")
+        return self.add(Instruction(relation, dtypes.bool, (first, second)))
+
+    def select(self, condition: int, first: int, second: int) -> int:
+        return self.add(Instruction("select", self.dtype(first), (condition, first, second)))
+
+    def cast(self, value: int, kind: dtype) -> int:
+        if self.dtype(value) is kind:
+            return value
+        return self.add(Instruction("cast", register_kind(kind), (value,), kind.name))
+
+    def fail_if(self, condition: int, code: int, value: int, bound: int) -> None:
+        where = (condition, self.cast(value, dtypes.int64), self.cast(bound, dtypes.int64))
+        packed = code + 256 * self.fault
+        self.add(Instruction("fail", dtypes.bool, where, packed, guards=self.guards))

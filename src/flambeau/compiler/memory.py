@@ -1,0 +1,129 @@
+"""Where results go: output buffers, dead inputs taken over, and temporaries in the arena."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from flambeau.compiler.kernel import Kernel
+from flambeau.compiler.units import Nest, Unit
+from flambeau.graph.node import Node
+
+ALIGNMENT = 64
+
+
+@dataclass
+class MemoryPlan:
+    """Byte offsets of temporaries, and the dead leaf each output takes over, if any."""
+
+    offsets: dict[Node, int] = field(default_factory=dict)
+    nbytes: int = 0
+    taken_over: dict[Node, Node] = field(default_factory=dict)
+
+
+def plan_memory(
+    units: Sequence[Unit], makers: dict[Node, list[Unit]], outputs: Iterable[Node], dead: set[Node]
+) -> MemoryPlan:
+    """Place every value that units make. `dead` are leaves whose buffers may be overwritten."""
+    plan = MemoryPlan()
+    readers: dict[Node, list[Unit]] = {}
+    for unit in units:
+        for node in unit.reads:
+            readers.setdefault(node, []).append(unit)
+    wanted = list(outputs)
+    # What has been checked is all right: only then may memory a tensor still shows be overwritten.
+    safe = 1 + max([unit.wave for unit in units if _checks(unit)], default=-1)
+    free = set(dead)
+    for node in wanted:
+        taken = _take_over(node, makers[node], readers, free, safe)
+        if taken is not None:
+            free.discard(taken)
+            plan.taken_over[node] = taken
+    _place_temporaries(plan, makers, readers, set(wanted))
+    return plan
+
+
+def _checks(unit: Unit) -> bool:
+    return isinstance(unit, Nest) and any(member.node.op.checks for member in unit.members)
+
+
+def _take_over(
+    node: Node,
+    makers: list[Unit],
+    readers: dict[Node, list[Unit]],
+    free: set[Node],
+    safe: int,
+) -> Node | None:
+    """A dead leaf of the same size that every other unit has read before `node` is written."""
+    if not makers:
+        return None
+    first = min(unit.wave for unit in makers)
+    if first < safe:
+        return None
+    for unit in makers:
+        for leaf in sorted(unit.reads & free, key=lambda one: one.spec.nbytes, reverse=True):
+            if leaf.spec.nbytes != node.spec.nbytes:
+                continue
+            others = [one for one in readers[leaf] if one is not makers[0]]
+            if any(one.wave >= first for one in others):
+                continue
+            if makers[0] in readers[leaf] and not _in_step(makers[0], leaf, node):
+                continue
+            return leaf
+    return None
+
+
+def _in_step(unit: Unit, leaf: Node, node: Node) -> bool:
+    """Whether the unit reads each element of `leaf` just before it writes it to `node`."""
+    if not isinstance(unit, Nest) or unit.built is None:
+        return False
+    kernel, slots = unit.built.kernel, unit.built.slots
+    if leaf.dtype.itemsize != node.dtype.itemsize or leaf not in slots or node not in slots:
+        return False
+    read, written = slots.index(leaf), slots.index(node)
+    stores = [(where, one) for where, one in _located(kernel) if one.slot == written]
+    loads = [(where, one) for where, one in _located(kernel) if one.slot == read]
+    if len(stores) != 1 or stores[0][1].op != "store":
+        return False
+    where, store = stores[0]
+    return all(
+        section == where and load.at == store.at and not load.guards for section, load in loads
+    )
+
+
+def _located(kernel: Kernel):  # type: ignore[no-untyped-def]
+    for number, section in enumerate(kernel.sections):
+        for _, one in section.code:
+            if one.slot >= 0 and one.op in ("load", "store", "accumulate"):
+                yield number, one
+
+
+def _place_temporaries(
+    plan: MemoryPlan,
+    makers: dict[Node, list[Unit]],
+    readers: dict[Node, list[Unit]],
+    outputs: set[Node],
+) -> None:
+    """First fit by lifetime, counted in waves, as the units of a wave run together."""
+    lives = []
+    for node, units in makers.items():
+        if node in outputs or not units:
+            continue
+        used = [*units, *readers.get(node, ())]
+        lives.append((min(one.wave for one in used), max(one.wave for one in used), node))
+    placed: list[tuple[int, int, int, int]] = []
+    for first, last, node in sorted(lives, key=lambda life: (life[0], -life[2].spec.nbytes)):
+        size = -(-max(node.spec.nbytes, 1) // ALIGNMENT) * ALIGNMENT
+        taken = sorted(
+            (start, stop) for start, stop, begin, end in placed if begin <= last and first <= end
+        )
+        offset = 0
+        for start, stop in taken:
+            if offset + size <= start:
+                break
+            offset = max(offset, stop)
+        placed.append((offset, offset + size, first, last))
+        plan.offsets[node] = offset
+        plan.nbytes = max(plan.nbytes, offset + size)
+
+

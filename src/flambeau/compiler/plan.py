@@ -1,0 +1,313 @@
+"""Plan: a compiled recording. Made once for a structure, run with any buffers and scalars.
+
+The pipeline is `compile_plan`: schedule, trim, place memory, generate code, link into a program.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from flambeau.compiler.arguments import Arguments, number_arguments
+from flambeau.compiler.build import drop_stores
+from flambeau.compiler.emit import work_items
+from flambeau.compiler.memory import MemoryPlan, plan_memory
+from flambeau.compiler.schedule import Schedule, resolve, schedule
+from flambeau.compiler.units import Call, Nest, Unit
+from flambeau.compiler.verify import verify_kernel, verify_schedule
+from flambeau.core.settings import settings
+from flambeau.graph import faults
+from flambeau.graph.node import Node, describe_location
+from flambeau.graph.op import SCALAR
+from flambeau.runtime.buffers import Buffer, allocate
+from flambeau.runtime.cpu.executor import Program, Step
+from flambeau.runtime.kernel_cache import kernels
+
+_DOUBLE, _LONG = struct.Struct("<d"), struct.Struct("<q")
+
+
+class Fault(Exception):
+    """A step reported a fault: its code, the value and its bound, and which node was at work."""
+
+    def __init__(self, code: int, value: int, bound: int, position: int) -> None:
+        super().__init__(code, value, bound, position)
+        self.code, self.value, self.bound, self.position = code, value, bound, position
+
+
+@dataclass
+class Plan:
+    """What to run, and how leaves and results meet its slots."""
+
+    program: Program
+    # For each slot: ("leaf" | "output", number, byte offset), ("scalar", number, kind), ("error",..)
+    slots: list[tuple[str, int, int]]
+    # Size in bytes of each output, and the leaf whose buffer it takes over (-1: a new one).
+    outputs: list[tuple[int, int]]
+    # Where each wanted position of the recording finds its result: ("output" | "leaf", number).
+    results: dict[int, tuple[str, int]]
+    # Positions of the nodes that faults are reported for.
+    faults: list[int]
+    summary: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self, leaves: Sequence[Node]) -> list[Buffer]:
+        """Run on these leaves; the output buffers. Raises Fault, with nothing bound."""
+        made: list[Buffer] = []
+        for nbytes, leaf in self.outputs:
+            made.append(leaves[leaf].buffer if leaf >= 0 else allocate(nbytes))  # type: ignore[arg-type]
+        values = []
+        for kind, number, extra in self.slots:
+            if kind == "leaf":
+                values.append(leaves[number].buffer.address + extra)  # type: ignore[union-attr]
+            elif kind == "output":
+                values.append(made[number].address + extra)
+            elif kind == "scalar":
+                values.append(scalar_bits(leaves[number].attributes[0], extra))
+            else:
+                values.append(self.program.error_address)
+        error = self.program.run(values)
+        if error is not None:
+            raise Fault(error[0] & 255, error[1], error[2], self.faults[error[0] >> 8])
+        return made
+
+
+def scalar_bits(value: float, is_float: int) -> int:
+    """A Python number as the i64 that a kernel's argument list holds."""
+    if is_float:
+        return int(_LONG.unpack(_DOUBLE.pack(value))[0])
+    value = int(value)
+    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def compile_plan(
+    nodes: Sequence[Node], leaves: Sequence[Node], wanted: Sequence[Node], dead: set[Node]
+) -> Plan:
+    """Compile a recording's nodes so that `wanted` get computed.
+
+    `dead` are leaves nobody will read again: their buffers may become outputs.
+    """
+    passes = _Clock()
+    result = schedule(nodes, wanted)
+    passes.mark("schedule")
+    outputs = list(dict.fromkeys(one for one in map(resolve, wanted) if one.buffer is None))
+    _trim(result, set(outputs))
+    if settings.verify:
+        verify_schedule(result)
+    passes.mark("trim")
+    # A wanted view of a leaf shows the leaf's own buffer.
+    dead = dead - {resolve(node) for node in wanted}
+    memory = plan_memory(result.units, result.makers, outputs, dead)
+    passes.mark("memory")
+    linker = _Linker(result, memory, leaves, outputs)
+    linker.generate()
+    passes.mark("code")
+    plan = linker.link(wanted)
+    passes.mark("link")
+    plan.seconds = passes.seconds
+    return plan
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.last = perf_counter()
+
+    def mark(self, name: str) -> None:
+        now = perf_counter()
+        self.seconds[name], self.last = now - self.last, now
+
+
+def _trim(result: Schedule, outputs: set[Node]) -> None:
+    """Keep values in registers that no other unit reads."""
+    for unit in result.units:
+        if isinstance(unit, Nest) and unit.built is not None:
+            read = {node for other in result.units if other is not unit for node in other.reads}
+            drop_stores(unit.built, lambda node, read=read: node in read or node in outputs)  # type: ignore[misc]
+
+
+class _Linker:
+    """Turns units into steps: code addresses, an argument table, slots."""
+
+    def __init__(
+        self, result: Schedule, memory: MemoryPlan, leaves: Sequence[Node], outputs: list[Node]
+    ) -> None:
+        self.result, self.memory, self.leaves = result, memory, leaves
+        self.outputs = outputs
+        self.leaf_numbers = {id(leaf): number for number, leaf in enumerate(leaves)}
+        self.output_numbers = {node: number for number, node in enumerate(outputs)}
+        self.table: list[int] = []
+        self.gather: list[tuple[int, int]] = []
+        self.arena: list[tuple[int, int]] = []
+        self.slots: dict[tuple[str, int, int], int] = {}
+        self.faults: list[Node] = []
+        self.code: list[tuple[Unit, Arguments | None, int]] = []
+
+    # ------------------------------------------------------------------ code
+
+    def generate(self) -> None:
+        """Compile every kernel, or find it in the cache."""
+        wanted: list[tuple[str, Callable[[str], str]]] = []
+        kept: list[tuple[Unit, Arguments | None]] = []
+        for unit in self.result.units:
+            if isinstance(unit, Nest):
+                assert unit.built is not None
+                if work_items(unit.built.kernel) == 0:
+                    continue
+                arguments = number_arguments(unit.built.kernel)
+                if settings.verify:
+                    verify_kernel(unit.built.kernel, arguments)
+                wanted.append(nest_code(unit, arguments))
+                kept.append((unit, arguments))
+            elif isinstance(unit, Call) and unit.total:
+                wanted.append((unit.key, _call_builder(unit)))
+                kept.append((unit, None))
+        addresses = kernels.get_many(wanted)
+        self.code = [(*one, where) for one, where in zip(kept, addresses, strict=True)]
+
+    # ------------------------------------------------------------------ arguments
+
+    def link(self, wanted: Sequence[Node]) -> Plan:
+        """The program over all steps."""
+        steps, summary, scratch = [], [], 0
+        for unit, arguments, address in self.code:
+            start = len(self.table)
+            if isinstance(unit, Nest):
+                assert arguments is not None
+                self._nest_arguments(unit, arguments)
+                total, grain = nest_work(unit)
+            else:
+                assert isinstance(unit, Call)
+                self._call_arguments(unit)
+                total, grain = unit.total, unit.grain
+                scratch = max(scratch, unit.scratch)
+            check = isinstance(unit, Nest) and any(one.node.op.checks for one in unit.members)
+            steps.append(Step(address, start, total, grain, unit.wave, check))
+            summary.append(describe(unit))
+        program = Program(
+            steps, self.table, len(self.slots), self.gather, self.arena, self.memory.nbytes, scratch
+        )
+        return Plan(
+            program,
+            list(self.slots),
+            [(node.spec.nbytes, self._taken_leaf(node)) for node in self.outputs],
+            {node.position: self._result(node) for node in wanted},
+            [node.position for node in self.faults],
+            summary,
+        )
+
+    def _taken_leaf(self, node: Node) -> int:
+        leaf = self.memory.taken_over.get(node)
+        return -1 if leaf is None else self.leaf_numbers[id(leaf)]
+
+    def _result(self, node: Node) -> tuple[str, int]:
+        base = resolve(node)
+        if base in self.output_numbers:
+            return "output", self.output_numbers[base]
+        return "leaf", self.leaf_numbers[id(base)]
+
+    def _nest_arguments(self, nest: Nest, arguments: Arguments) -> None:
+        assert nest.built is not None
+        fault_arguments = set(arguments.faults.values())
+        for position, (kind, number) in enumerate(arguments.entries):
+            if kind == "slot":
+                self._address(nest.built.slots[number], 0)
+            elif kind == "error":
+                self._slot("error", 0, 0)
+            elif position in fault_arguments:
+                self.table.append(number % 256 + 256 * len(self.faults))
+                self.faults.append(nest.built.faults[number // 256])
+            else:
+                self.table.append(number)
+
+    def _call_arguments(self, call: Call) -> None:
+        for one in call.arguments:
+            if isinstance(one, tuple):
+                self._address(*one)
+            else:
+                self.table.append(one)
+
+    def _address(self, node: Node, offset: int) -> None:
+        """Append the address (or, for a scalar, the bits) of a node to the table."""
+        if node in self.output_numbers:
+            self._slot("output", self.output_numbers[node], offset)
+        elif node in self.memory.offsets:
+            self.arena.append((len(self.table), self.memory.offsets[node] + offset))
+            self.table.append(0)
+        elif node.op is SCALAR:
+            floating = int(node.dtype.is_floating_point)
+            self._slot("scalar", self.leaf_numbers[id(node)], floating)
+        else:
+            self._slot("leaf", self.leaf_numbers[id(node)], offset)
+
+    def _slot(self, kind: str, number: int, extra: int) -> None:
+        slot = self.slots.setdefault((kind, number, extra), len(self.slots))
+        self.gather.append((len(self.table), slot))
+        self.table.append(0)
+
+
+def nest_code(nest: Nest, arguments: Arguments) -> tuple[str, Callable[[str], str]]:
+    """The cache key of a nest's kernel and what writes its LLVM code."""
+    assert nest.built is not None
+    kernel = nest.built.kernel
+
+    def build(name: str) -> str:
+        from llvmlite import ir
+
+        from flambeau.compiler.emit import emit_kernel
+        from flambeau.runtime.llvm import machine
+
+        module = ir.Module(name)
+        emit_kernel(module, name, kernel, arguments, machine.lanes())
+        return str(module)
+
+    return arguments.text, build
+
+
+def _call_builder(call: Call) -> Callable[[str], str]:
+    def build(name: str) -> str:
+        from llvmlite import ir
+
+        module = ir.Module(name)
+        call.emit(module, name)
+        return str(module)
+
+    return build
+
+
+_SLOW = frozenset(
+    "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh "
+    "erf erfc erfinv lgamma digamma i0 i0e i1 i1e pow fmod hypot atan2 rem".split()
+)
+
+
+def nest_work(nest: Nest) -> tuple[int, int]:
+    """Work items of a nest, and how many take about 5 microseconds."""
+    assert nest.built is not None
+    kernel = nest.built.kernel
+    total = work_items(kernel)
+    if nest.serial:
+        return total, max(total, 1)
+    elements = 1
+    for size in (*kernel.outer, *kernel.inner):
+        elements *= size
+    cost = sum(20 if one.op in _SLOW else 1 for _, one in kernel.instructions())
+    # About a sixteenth of a nanosecond for a simple operation on one lane.
+    nanoseconds = elements * cost / 16 / max(total, 1) + 5
+    return total, max(1, min(total, int(5000 / nanoseconds)))
+
+
+def describe(unit: Unit) -> str:
+    """A line that says what a unit computes."""
+    if isinstance(unit, Nest):
+        names = " ".join(member.node.op.name for member in unit.members)
+        reduced = f" over {list(unit.domain.reduced)}" if unit.domain.reduced else ""
+        return f"nest {list(unit.domain.shape)}{reduced}: {names}"
+    assert isinstance(unit, Call)
+    return f"call {unit.name}"
+
+
+def explain_fault(fault: Fault, node: Node) -> Exception:
+    """The exception a user sees for a fault at `node`."""
+    return faults.exception(fault.code, fault.value, fault.bound, describe_location(node.source))

@@ -1,0 +1,338 @@
+"""Which values share a loop nest, and which are stored in between.
+
+The schedule starts from the values that must be in memory (`roots`) and puts each into a nest with
+others of the same domain where no dependency forbids it. Everything else is computed where it is
+read. Choices here change speed and memory, never bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flambeau.compiler.build import build_nest
+from flambeau.compiler.nest import Domain, StoreFirst, Unfusable
+from flambeau.compiler.strides import strided_view
+from flambeau.compiler.units import Call, Member, Nest, Unit
+from flambeau.core.shapes import Shape, contiguous_strides
+from flambeau.graph.index import Coordinates, Index
+from flambeau.graph.node import Node
+from flambeau.graph.op import DATA, SCALAR, Alias, Elementwise, Reduction, Template, View
+
+# A value that several consumers read is stored if computing it again costs more than this.
+CHEAP = 4
+# An expression of more operations than this is cut.
+LONG = 60
+MOST_MEMBERS = 24
+
+
+@dataclass
+class Schedule:
+    """The units of a plan in a valid order, and the nodes that have memory."""
+
+    units: list[Unit]
+    makers: dict[Node, list[Unit]]
+    # Why nests were not joined, for `explain`.
+    declined: list[str] = field(default_factory=list)
+
+
+def resolve(node: Node) -> Node:
+    """The node whose memory serves `node`: through aliases and changes of shape."""
+    while node.buffer is None and (isinstance(node.op, Alias) or node.op.name == "reshape"):
+        node = node.inputs[0]
+    return node
+
+
+def schedule(nodes: Sequence[Node], wanted: Iterable[Node]) -> Schedule:
+    """Schedule the live part of `nodes` (in order of recording) so that `wanted` get stored."""
+    targets = {resolve(node) for node in wanted}
+    forced: set[Node] = set()
+    alone: set[Node] = set()
+    while True:
+        try:
+            return _Scheduler(nodes, targets, forced, alone).run()
+        except StoreFirst as reason:
+            node = resolve(reason.node)
+            if node in forced:
+                raise AssertionError(f"scheduling does not come to an end at {node}") from reason
+            forced.add(node)
+        except _Alone as reason:
+            alone.add(reason.node)
+            forced.add(resolve(reason.node.inputs[0]))
+
+
+class _Alone(Exception):
+    def __init__(self, node: Node) -> None:
+        super().__init__(repr(node))
+        self.node = node
+
+
+def squeezed(shape: Shape) -> Shape:
+    """The shape without dimensions of size 1."""
+    return tuple([size for size in shape if size != 1])
+
+
+class _Scheduler:
+    """One attempt; also implements graph.lowering.StepBuilder."""
+
+    def __init__(
+        self, nodes: Sequence[Node], targets: set[Node], forced: set[Node], alone: set[Node]
+    ) -> None:
+        self.targets, self.forced, self.alone = targets, forced, alone
+        self.live = live_nodes(nodes, targets | forced)
+        self.roots = self._choose_roots()
+        self.units: list[Unit] = []
+        self.makers: dict[Node, list[Unit]] = {}
+        self.ancestors: dict[Unit, set[Unit]] = {}
+        self.last_effect: Unit | None = None
+        self.current: Node | None = None
+        self.declined: list[str] = []
+
+    # ------------------------------------------------------------------ what is stored
+
+    def _choose_roots(self) -> set[Node]:
+        roots = set(self.targets) | {node for node in self.forced if node.op is not SCALAR}
+        uses: dict[Node, set[Node]] = {}
+        for node in self.live:
+            for one in node.inputs:
+                uses.setdefault(resolve(one), set()).add(node)
+        weight: dict[Node, int] = {}
+        for node in self.live:
+            if isinstance(node.op, Alias) or node.op.name == "reshape":
+                continue
+            if isinstance(node.op, (Reduction, Template)) or node.op.checks:
+                roots.add(node)
+            if isinstance(node.op, Template) and not node.op.inlines:
+                for one in node.inputs:
+                    roots.add(self._base(one, roots))
+            own = node.op.cost if isinstance(node.op, Elementwise) else 0
+            total = own + sum(weight.get(resolve(one), 0) for one in node.inputs)
+            if node not in roots and isinstance(node.op, (Elementwise, View)):
+                shared = len(uses.get(node, ())) > 1 and total > CHEAP
+                if shared or total > LONG:
+                    roots.add(node)
+            weight[node] = 0 if node in roots else total
+        return {node for node in roots if node.op is not DATA}
+
+    def _base(self, node: Node, roots: set[Node]) -> Node:
+        base, _, _ = strided_view(node, lambda one: one in roots)
+        return base
+
+    def is_stored(self, node: Node) -> bool:
+        return node.buffer is not None or node in self.makers
+
+    # ------------------------------------------------------------------ units
+
+    def run(self) -> Schedule:
+        for node in self.forced:
+            if node.op is SCALAR:
+                self.roots.add(node)
+                self._add_root(node)
+        for node in self.live:
+            if node not in self.roots:
+                continue
+            if isinstance(node.op, Template):
+                self.current = node
+                node.op.steps(self, node)
+                self.makers.setdefault(node, [])
+            else:
+                self._add_root(node)
+        return Schedule(self._ordered(), self.makers, self.declined)
+
+    def _add_root(self, node: Node) -> None:
+        if isinstance(node.op, Reduction):
+            domain = Domain(node.inputs[0].shape, node.attributes[0])
+        else:
+            domain = Domain(node.shape)
+        self._place(Member(node, node), domain)
+
+    def _place(self, member: Member, domain: Domain) -> None:
+        node = member.node
+        alone = node.op.checks or node in self.alone
+        if not alone:
+            reads = self.stored_inputs(node)
+            for nest in self._candidates(domain, reads):
+                if self._try_join(nest, member, domain, reads):
+                    return
+        self._add_nest(Nest(domain=domain, members=[member], alone=alone))
+
+    def _add_nest(self, nest: Nest) -> None:
+        """Add a nest of one member; a reduction that cannot be built is put apart."""
+        (member,) = nest.members
+        try:
+            self._build(nest)
+        except Unfusable:
+            if member.is_reduction and member.node not in self.alone:
+                raise _Alone(member.node) from None
+            raise
+        self.units.append(nest)
+        self._made(nest, member.target)
+
+    def _build(self, nest: Nest) -> None:
+        nest.built = build_nest(nest, self.is_stored)
+        nest.reads = set(nest.built.slots) - set(nest.targets)
+
+    def _made(self, unit: Unit, target: Node) -> None:
+        makers = self.makers.setdefault(target, [])
+        if unit not in makers:
+            unit.after.update(makers)
+            makers.append(unit)
+
+    def stored_inputs(self, node: Node) -> set[Node]:
+        """The stored nodes that computing `node` reads."""
+        found: set[Node] = set()
+        seen: set[Node] = set()
+        waiting = list(node.inputs)
+        while waiting:
+            one = resolve(waiting.pop())
+            if one in seen or one.op is SCALAR:
+                continue
+            seen.add(one)
+            if self.is_stored(one):
+                found.add(one)
+            else:
+                waiting.extend(one.inputs)
+        return found
+
+    def _ancestors(self, unit: Unit) -> set[Unit]:
+        result: set[Unit] = set()
+        waiting = [unit]
+        while waiting:
+            for one in self._before(waiting.pop()):
+                if one not in result:
+                    result.add(one)
+                    waiting.append(one)
+        return result
+
+    def _before(self, unit: Unit) -> set[Unit]:
+        before = set(unit.after)
+        for node in unit.reads:
+            before.update(self.makers.get(node, ()))
+        before.discard(unit)
+        return before
+
+    # ------------------------------------------------------------------ fusion
+
+    def _candidates(self, domain: Domain, reads: set[Node]) -> list[Nest]:
+        """Nests with a fitting domain that share an input or make one, the newest first."""
+        makers = {unit for node in reads for unit in self.makers.get(node, ())}
+        result = []
+        for unit in reversed(self.units[-40:]):
+            if not isinstance(unit, Nest) or unit.alone or len(unit.members) >= MOST_MEMBERS:
+                continue
+            if (unit in makers or unit.reads & reads) and joined_domain(unit.domain, domain):
+                result.append(unit)
+        return result
+
+    def _try_join(self, nest: Nest, member: Member, domain: Domain, reads: set[Node]) -> bool:
+        """Add `member` to `nest` if dependencies and the kernel language allow it."""
+        joint = joined_domain(nest.domain, domain)
+        assert joint is not None
+        for node in reads:
+            for unit in self.makers.get(node, ()):
+                if unit is not nest and nest in self._ancestors(unit):
+                    self.declined.append(f"{member.node}: a value in between is needed first")
+                    return False
+        trial = replace(nest, domain=joint, members=[*nest.members, member])
+        try:
+            self._build(trial)
+        except (StoreFirst, Unfusable) as reason:
+            self.declined.append(f"{member.node}: {reason}")
+            return False
+        nest.domain, nest.members = joint, trial.members
+        nest.built, nest.reads = trial.built, trial.reads
+        self._made(nest, member.target)
+        return True
+
+    # ------------------------------------------------------------------ StepBuilder
+
+    def store(
+        self, value: Node, target: Node, place: Callable[[Any, Coordinates], Index], **how: Any
+    ) -> None:
+        """Compute `value` and write each element at `place(reader, coordinates)` in `target`."""
+        if value.spec.numel == 0:
+            return
+        member = Member(value, target, place, how.get("accumulate", False))
+        serial = how.get("serial", False)
+        self._add_nest(Nest(domain=Domain(value.shape), members=[member], serial=serial, alone=True))
+
+    def strided(self, node: Node) -> tuple[Node, int, tuple[int, ...]]:
+        """A stored node, offset and strides that show `node` without a copy."""
+        base, offset, strides = strided_view(node, self.is_stored)
+        if not self.is_stored(base):
+            raise StoreFirst(base)
+        return base, offset, strides
+
+    def dense(self, node: Node) -> tuple[Node, int]:
+        """A stored node and an offset at which `node` lies in row-major order."""
+        base, offset, strides = self.strided(node)
+        for stride, dense, size in zip(strides, contiguous_strides(node.shape), node.shape, strict=True):
+            if size > 1 and stride != dense:
+                raise StoreFirst(node)
+        return base, offset
+
+    def kernel(self, call: Call) -> None:
+        """Add a call of a hand-shaped kernel that makes (a part of) the current template."""
+        call.reads = {one[0] for one in call.arguments if isinstance(one, tuple)}
+        if call.target is not None:
+            call.reads.discard(call.target)
+        if self.current is not None and self.current.op.effect:
+            if self.last_effect is not None:
+                call.after.add(self.last_effect)
+            self.last_effect = call
+        self.units.append(call)
+        if call.target is not None:
+            self._made(call, call.target)
+
+    # ------------------------------------------------------------------ order
+
+    def _ordered(self) -> list[Unit]:
+        """Units by wave: each after all it depends on."""
+        waves: dict[Unit, int] = {}
+
+        def wave(unit: Unit) -> int:
+            if unit not in waves:
+                waves[unit] = 1 + max([wave(one) for one in self._before(unit)], default=-1)
+            return waves[unit]
+
+        for unit in self.units:
+            unit.wave = wave(unit)
+        return sorted(self.units, key=lambda unit: unit.wave)
+
+
+def joined_domain(first: Domain, second: Domain) -> Domain | None:
+    """The domain in which both kinds of value can be computed, if there is one."""
+    if first.shape == second.shape and first.reduced == second.reduced:
+        return first
+    if second.reduced:
+        if first.reduced or squeezed(first.shape) != squeezed(second.shape):
+            return None
+        return second if _many(second) else None
+    if not first.reduced:
+        return first if squeezed(first.shape) == squeezed(second.shape) else None
+    if squeezed(second.shape) == squeezed(first.shape) and _many(first):
+        return first
+    return first if squeezed(second.shape) == squeezed(first.kept) else None
+
+
+def _many(domain: Domain) -> bool:
+    """Whether a nest over this domain has enough rows to occupy several threads."""
+    rows, total = 1, 1
+    for size in domain.kept:
+        rows *= size
+    for size in domain.shape:
+        total *= size
+    return rows >= 16 or total <= 1 << 15
+
+
+def live_nodes(nodes: Sequence[Node], targets: set[Node]) -> list[Node]:
+    """The nodes that targets need, and those with effects, in order of recording."""
+    needed = set(targets)
+    result = []
+    for node in reversed(nodes):
+        if node in needed or node.op.effect:
+            result.append(node)
+            needed.update([one for one in node.inputs if one.buffer is None])
+    result.reverse()
+    return result

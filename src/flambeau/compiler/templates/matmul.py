@@ -1,0 +1,108 @@
+"""The matrix product as a plan's step: which strides the operands have, and how work is cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau.compiler.templates import gemm
+from flambeau.compiler.units import Call
+from flambeau.graph.lowering import StepBuilder
+from flambeau.graph.node import Node
+from flambeau.runtime.llvm import machine
+
+
+def add_steps(builder: StepBuilder, node: Node) -> None:
+    """Add the gemm calls of a matmul node: one, or one for each index of outer batch dimensions."""
+    operands = [builder.strided(one) for one in node.inputs]
+    shapes = [one.shape for one in node.inputs]
+    *batch, m, n = node.shape
+    k = shapes[0][-1]
+    strides = [
+        _batch_strides(stride, shape) for (_, _, stride), shape in zip(operands, shapes, strict=True)
+    ]
+    c_batch = _dense_strides([*batch, m * n])[:-1]
+    groups = _collapse(batch, [*strides, c_batch])
+    inner, inner_strides = groups.pop() if groups else (1, [0, 0, 0])
+    (a, a_offset, a_strides), (b, b_offset, b_strides) = operands
+    problem = gemm.Problem(
+        m, n, k,
+        (inner_strides[0], a_strides[-2], a_strides[-1]),
+        (inner_strides[1], b_strides[-2], b_strides[-1]),
+        (inner_strides[2], n),
+        inner,
+    )  # fmt: skip
+    size = node.dtype.itemsize
+    for a_at, b_at, c_at in _outer_offsets(groups):
+        places = (
+            (a, (a_offset + a_at) * size),
+            (b, (b_offset + b_at) * size),
+            (node, c_at * size),
+        )
+        builder.kernel(_call(problem, node, places))
+
+
+def _call(problem: gemm.Problem, node: Node, places: tuple[Any, Any, Any]) -> Call:
+    spec = gemm.GemmSpec(
+        node.dtype.name,
+        gemm.layout_of(problem.m, problem.k, *problem.a_strides[1:]),
+        gemm.layout_of(problem.k, problem.n, *problem.b_strides[1:]),
+        problem.batch > 1,
+    )
+    lanes = machine.lanes()
+    work = gemm.work_items(spec, problem, lanes)
+    numbers = gemm.arguments(problem, work, 0, 0, 0)
+
+    def emit(module: Any, name: str) -> None:
+        gemm.emit_gemm(module, name, spec, lanes)
+
+    return Call(
+        name=f"matmul {problem.batch}x{problem.m}x{problem.k}x{problem.n}",
+        key=f"{spec} {lanes}",
+        emit=emit,
+        arguments=[*places, *numbers[3:]],
+        total=0 if 0 in node.shape else work.total,
+        grain=work.grain,
+        scratch=work.scratch_bytes,
+        target=node,
+    )
+
+
+def _batch_strides(strides: tuple[int, ...], shape: tuple[int, ...]) -> list[int]:
+    """The strides of the batch dimensions, 0 where they are broadcast."""
+    pairs = zip(strides[:-2], shape[:-2], strict=True)
+    return [0 if size == 1 else stride for stride, size in pairs]
+
+
+def _dense_strides(shape: list[int]) -> list[int]:
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= size
+    return strides[::-1]
+
+
+def _collapse(batch: list[int], strides: list[list[int]]) -> list[tuple[int, list[int]]]:
+    """Batch dimensions as (size, strides of a, b and c), merged where all three allow it."""
+    groups: list[tuple[int, list[int]]] = []
+    for dim, size in enumerate(batch):
+        by = [one[dim] for one in strides]
+        if size == 1:
+            continue
+        if groups and all(
+            before == here * size for before, here in zip(groups[-1][1], by, strict=True)
+        ):
+            groups[-1] = (groups[-1][0] * size, by)
+        else:
+            groups.append((size, by))
+    return groups
+
+
+def _outer_offsets(groups: list[tuple[int, list[int]]]) -> list[list[int]]:
+    offsets = [[0, 0, 0]]
+    for size, by in groups:
+        offsets = [
+            [start + index * step for start, step in zip(one, by, strict=True)]
+            for one in offsets
+            for index in range(size)
+        ]
+    return offsets

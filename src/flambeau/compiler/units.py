@@ -1,0 +1,85 @@
+"""What a plan is made of before it has addresses: nests and hand-shaped kernel calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flambeau.compiler.kernel import Kernel
+from flambeau.compiler.nest import Domain
+from flambeau.graph.index import Coordinates, Index
+from flambeau.graph.node import Node
+from flambeau.graph.op import Reduction
+
+@dataclass
+class BuiltNest:
+    """A kernel, and the nodes that its slots and fault numbers stand for."""
+
+    kernel: Kernel
+    slots: list[Node]
+    faults: list[Node]
+
+
+Place = Callable[[Any, Coordinates], Index]
+
+
+@dataclass(eq=False)
+class Member:
+    """One value a nest computes, and where it is written."""
+
+    node: Node
+    # The node whose memory is written: itself, or the result of a template.
+    target: Node
+    place: Place | None = None
+    accumulate: bool = False
+
+    @property
+    def is_reduction(self) -> bool:
+        return isinstance(self.node.op, Reduction)
+
+
+@dataclass(eq=False)
+class Unit:
+    """A step of a plan."""
+
+    reads: set[Node] = field(default_factory=set)
+    # Units that must run before, beyond those that make what is read.
+    after: set[Unit] = field(default_factory=set)
+    wave: int = 0
+
+
+@dataclass(eq=False)
+class Nest(Unit):
+    """Values computed in one loop nest."""
+
+    domain: Domain = field(default_factory=lambda: Domain(()))
+    members: list[Member] = field(default_factory=list)
+    # Work that must be done in order, by one thread.
+    serial: bool = False
+    # Nothing may join.
+    alone: bool = False
+    built: BuiltNest | None = None
+
+    @property
+    def targets(self) -> list[Node]:
+        return [member.target for member in self.members]
+
+
+@dataclass(eq=False)
+class Call(Unit):
+    """A call of a kernel with a shape of its own (a matrix product, a sort)."""
+
+    name: str = ""
+    key: str = ""
+    emit: Callable[[Any, str], None] = lambda module, name: None
+    # Numbers, and (node, byte offset) for addresses.
+    arguments: list[int | tuple[Node, int]] = field(default_factory=list)
+    total: int = 0
+    grain: int = 1
+    scratch: int = 0
+    target: Node | None = None
+
+    @property
+    def targets(self) -> list[Node]:
+        return [] if self.target is None else [self.target]

@@ -1,0 +1,64 @@
+"""The grammars of the stages, executable: on in tests, by one setting otherwise."""
+
+from __future__ import annotations
+
+from flambeau.compiler.arguments import Arguments
+from flambeau.compiler.kernel import BINARY, REDUCTIONS, RELATIONS, UNARY, Kernel
+from flambeau.compiler.schedule import Schedule
+from flambeau.core import dtypes
+from flambeau.core.errors import VerificationError
+
+_OPERANDS = {
+    "constant": 0, "scalar": 0, "coordinate": 0, "inside": 0, "load": 0, "store": 1,
+    "accumulate": 1, "reduce": 1, "cast": 1, "select": 3, "fma": 3, "fail": 3,
+}  # fmt: skip
+
+
+def _arity(op: str) -> int:
+    if op in UNARY:
+        return 1
+    if op in BINARY or op in RELATIONS:
+        return 2
+    if op in _OPERANDS:
+        return _OPERANDS[op]
+    raise VerificationError(f"the kernel language has no '{op}'")
+
+
+def verify_kernel(kernel: Kernel, arguments: Arguments) -> None:
+    """Values are defined before use, where they are visible, with the types an op wants."""
+    axes = len(kernel.outer) + len(kernel.inner)
+    visible: set[int] = set()
+    for place, section in enumerate(kernel.sections):
+        if section.inner != (place % 2 == 1):
+            raise VerificationError(f"section {place} is out of turn")
+        own: set[int] = set()
+        for number, one in section.code:
+            problem = None
+            if len(one.operands) != _arity(one.op):
+                problem = f"{one.op} takes {_arity(one.op)} operands"
+            elif not set(one.operands) <= visible | own:
+                problem = "an operand is not visible here"
+            elif one.op == "reduce":
+                if not section.inner or str(one.detail).split()[0] not in REDUCTIONS:
+                    problem = "a reduction belongs to an inner section and needs a known function"
+            elif one.op in BINARY and len({kernel.kinds[each] for each in one.operands}) != 1:
+                problem = "operands differ in type"
+            elif one.op == "select" and kernel.kinds[one.operands[0]] is not dtypes.bool:
+                problem = "the condition is not a bool"
+            if one.at is not None and any(not 0 <= axis < axes for axis, _ in one.at.axes):
+                problem = "an index uses an axis that the kernel does not have"
+            if problem:
+                raise VerificationError(f"v{number} = {one}: {problem}, in\n{arguments.text}")
+            own.add(number)
+        if section.inner:
+            own = {number for number, one in section.code if one.op == "reduce"}
+        visible |= own
+
+
+def verify_schedule(schedule: Schedule) -> None:
+    """Every unit runs after the units that make what it reads."""
+    for unit in schedule.units:
+        for node in unit.reads:
+            for maker in schedule.makers.get(node, ()):
+                if maker is not unit and maker.wave >= unit.wave:
+                    raise VerificationError(f"{unit} reads {node} before it is made")

@@ -1,0 +1,1 @@
+"""Element types, devices, shapes, errors, settings: what every layer above uses."""

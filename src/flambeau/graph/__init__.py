@@ -1,0 +1,1 @@
+"""The graph: nodes, ops, recordings, index arithmetic."""

@@ -1,0 +1,166 @@
+"""Recording: the operations a thread has asked for and nobody has looked at yet.
+
+Its structural key is built while recording: for each node its op, its attributes and where its
+inputs come from; for each leaf its spec. Scalars count by dtype only, so that a new learning rate
+is a new argument and not a new structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flambeau.core.context import context
+from flambeau.core.dtypes import dtype
+from flambeau.graph.node import Memory, Node, Spec, user_location
+from flambeau.graph.op import DATA, PARAMETER, SCALAR, Op
+
+
+class Recording:
+    """Nodes in program order, the leaves they read, and the structure so far."""
+
+    __slots__ = ("leaf_positions", "leaves", "nbytes", "nodes", "structure", "uses", "writes")
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.structure: list[tuple[Any, ...]] = []
+        # How often a node of this recording is an input of another one.
+        self.uses: list[int] = []
+        self.leaves: list[Node] = []
+        self.leaf_positions: dict[int, int] = {}
+        self.nbytes = 0
+        # In-place writes: (undo, number of nodes before it, the node replaced); see engine.flush.
+        self.writes: list[tuple[Callable[[Node], None], int, Node]] = []
+
+    def append(self, node: Node) -> None:
+        """Add a node whose inputs are leaves, computed, or recorded."""
+        references = []
+        for source in node.inputs:
+            if source.recording is self:
+                position = source.position
+                self.uses[position] += 1
+                references.append(position)
+            else:
+                references.append(self._enter(source))
+        node.recording = self
+        node.position = len(self.nodes)
+        self.nodes.append(node)
+        self.uses.append(0)
+        self.structure.append((node.op, node.attributes, *references))
+        self.nbytes += node.spec.nbytes
+
+    def _enter(self, source: Node) -> int:
+        """The reference of an input from outside: a leaf's, or of a value computed anew."""
+        if source.recording is not None:
+            source.recording.nodes_elsewhere(source)
+        if source.buffer is not None or source.op is SCALAR:
+            position = self.leaf_positions.get(id(source))
+            if position is None:
+                position = len(self.leaves)
+                self.leaf_positions[id(source)] = position
+                self.leaves.append(source)
+            return -1 - position
+        # It was dropped because nobody held it; nodes are pure, so it can be computed again.
+        self._append_again(source)
+        self.uses[source.position] += 1
+        return source.position
+
+    def _append_again(self, source: Node) -> None:
+        waiting = [source]
+        while waiting:
+            node = waiting[-1]
+            missing = [
+                one
+                for one in node.inputs
+                if one.recording is not self and one.buffer is None and one.op is not SCALAR
+            ]
+            if node.recording is not self and not missing:
+                self.append(node)
+            if not missing:
+                waiting.pop()
+            waiting.extend(missing)
+
+    def nodes_elsewhere(self, source: Node) -> None:
+        """A node that another thread recorded is wanted here: it must be computed first."""
+        raise RuntimeError(
+            f"the result of '{source.op.name}' is still being recorded by another thread; "
+            "look at it there first (for example with .item() or flambeau.flush())"
+        )
+
+    def key(self) -> tuple[Any, ...]:
+        """What must be equal for a plan to serve again, apart from which results are wanted."""
+        leaves = tuple([(leaf.op, leaf.spec) for leaf in self.leaves])
+        return tuple(self.structure), leaves
+
+
+_flush: list[Callable[[], None]] = []
+LIMITS = {"nodes": 4000, "bytes": 4 << 30}
+
+
+def on_full(flush: Callable[[], None]) -> None:
+    """Set what computes a recording that has grown long (or, in eager mode, any)."""
+    _flush[:] = [flush]
+
+
+def current() -> Recording:
+    """This thread's recording."""
+    recording = context.recording
+    if recording is None:
+        recording = context.recording = Recording()
+    return recording
+
+
+def record(op: Op, inputs: tuple[Node, ...], attributes: tuple[Any, ...] = ()) -> Node:
+    """Record `op` on `inputs`: shape and dtype are checked now, the value is computed later."""
+    key = (attributes, *[one.spec for one in inputs])
+    spec = op.specs.get(key)
+    if spec is None:
+        spec = _infer(op, inputs, attributes)
+        op.specs[key] = spec
+    requires_grad = False
+    if context.grad_enabled and op.differentiable and spec.dtype.is_floating_point:
+        for one in inputs:
+            if one.requires_grad:
+                requires_grad = True
+                break
+    node = Node(op, inputs, attributes, spec, requires_grad, None, user_location())
+    recording = context.recording
+    if recording is None:
+        recording = current()
+    recording.append(node)
+    if (
+        context.eager
+        or len(recording.nodes) >= LIMITS["nodes"]
+        or recording.nbytes >= LIMITS["bytes"]
+    ):
+        _flush[0]()
+    return node
+
+
+def _infer(op: Op, inputs: tuple[Node, ...], attributes: tuple[Any, ...]) -> Spec:
+    shape, kind = op.infer(*[one.spec for one in inputs], **op.named(attributes))
+    devices = {one.spec.device for one in inputs if one.op is not SCALAR}
+    if len(devices) > 1:
+        names = " and ".join(sorted(map(str, devices)))
+        raise RuntimeError(
+            f"{op.name}: Expected all tensors to be on the same device, but found {names}"
+        )
+    where = devices.pop() if devices else context.default_device
+    return Spec.of(tuple(shape), kind, where)
+
+
+def data(buffer: Memory, spec: Spec) -> Node:
+    """A leaf that holds `buffer`."""
+    return Node(DATA, (), (), spec, False, buffer)
+
+
+def scalar(value: float | int, kind: dtype) -> Node:  # type: ignore[valid-type]
+    """A leaf that holds a Python number; its value may differ from run to run of a plan."""
+    return Node(SCALAR, (), (value,), Spec.of((), kind))
+
+
+def parameter(value: Node) -> Node:
+    """`value` as the place where a gradient is asked for."""
+    node = record(PARAMETER, (value,))
+    node.requires_grad = True
+    return node

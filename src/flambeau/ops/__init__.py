@@ -1,0 +1,1 @@
+"""The primitives: one class each, one file per family."""

@@ -1,0 +1,314 @@
+"""The gemm template against NumPy in float64, and its promise of one set of bits."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import itertools
+import mmap
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from llvmlite import ir
+
+from flambeau.compiler.templates import gemm
+from flambeau.compiler.templates.gemm_plan import DEPTH
+from flambeau.core import dtypes
+from flambeau.runtime.llvm import machine
+from flambeau.runtime.llvm.blocks import F32, splat
+
+LAYOUTS = ("row", "column", "strided")
+LANES = [lanes for lanes in (16, 8, 4) if lanes <= machine.lanes()]
+SHAPES = [
+    (1, 1, 1),
+    (1, 37, 300),
+    (37, 1, 300),
+    (3, 5, 0),
+    (14, 32, 7),
+    (15, 33, 16),
+    (64, 100, 1000),
+    (63, 250, 257),
+    (230, 70, 65),
+]
+Matrix = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+
+
+class Kernel:
+    """A compiled gemm."""
+
+    def __init__(
+        self,
+        spec: gemm.GemmSpec,
+        lanes: int,
+        epilogue: gemm.Epilogue | None = None,
+        registers: int | None = None,
+    ) -> None:
+        self.spec, self.lanes, self.registers = spec, lanes, registers
+        module = ir.Module()
+        gemm.emit_gemm(module, "kernel", spec, lanes, epilogue, registers)
+        self.library = machine.load_object(machine.compile_module(str(module)), ["kernel"])
+        kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 2, ctypes.c_void_p)
+        self.function = kind(self.library.address("kernel"))
+
+    def __call__(
+        self,
+        a: Matrix,
+        b: Matrix,
+        c: Matrix,
+        pack: tuple[bool, bool] | None = None,
+        cuts: int = 1,
+        extra: tuple[int, ...] = (),
+    ) -> None:
+        """Compute c = a @ b, three-dimensional all; in `cuts` runs of items, last run first."""
+        batch, m, k = a.shape
+        a_strides, b_strides, c_strides = (
+            tuple(stride // x.itemsize for stride in x.strides) for x in (a, b, c)
+        )
+        problem = gemm.Problem(m, b.shape[2], k, a_strides, b_strides, c_strides[:2], batch)
+        plan = gemm.work_items(self.spec, problem, self.lanes, self.registers)
+        if pack is not None:
+            plan = replace(plan, pack_a=pack[0], pack_b=pack[1])
+        addresses = (x.ctypes.data for x in (a, b, c))
+        args = np.array([*gemm.arguments(problem, plan, *addresses), *extra], np.int64)
+        scratch, guard = guarded(plan.scratch_bytes)
+        # Whatever a former kernel left in the scratch must not matter.
+        scratch[:] = 0xFF
+        address = guard - -(-plan.scratch_bytes // 64) * 64
+        limits = np.linspace(0, plan.total, cuts + 1).astype(int)
+        for begin, end in reversed(list(itertools.pairwise(limits))):
+            self.function(args.ctypes.data, begin, end, address)
+
+
+@functools.cache
+def kernel(spec: gemm.GemmSpec, lanes: int) -> Kernel:
+    return Kernel(spec, lanes)
+
+
+def guarded(size: int) -> tuple[Matrix, int]:
+    """Bytes, `size` or a few more, and the address of their end: past it nothing may be touched."""
+    length = -(-max(size, 1) // mmap.PAGESIZE) * mmap.PAGESIZE
+    memory = mmap.mmap(-1, length + mmap.PAGESIZE)
+    used = np.frombuffer(memory, np.uint8, count=length)
+    end = used.ctypes.data + length
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    assert protect(end, mmap.PAGESIZE, 0) == 0
+    return used, end
+
+
+def matrix(values: Matrix, layout: str) -> Matrix:
+    """A copy of a batch of matrices in some layout, at the end of guarded memory."""
+    _, rows, columns = values.shape
+    strides = {
+        "row": (rows * (columns + 3), columns + 3, 1),
+        "column": (columns * (rows + 5), 1, rows + 5),
+        "strided": (rows * (2 * columns + 1), 2 * columns + 1, 2),
+    }[layout]
+    pairs = list(zip(values.shape, strides, strict=True))
+    count = 1 + sum((size - 1) * stride for size, stride in pairs) if values.size else 0
+    memory, _ = guarded(count * values.itemsize)
+    flat = memory[memory.size - count * values.itemsize :].view(values.dtype)
+    steps = [stride * values.itemsize for stride in strides]
+    view = np.lib.stride_tricks.as_strided(flat, values.shape, steps)
+    view[...] = values
+    return view
+
+
+def random(shape: tuple[int, ...], dtype: str, seed: int = 0) -> Matrix:
+    """Values that leave no doubt about rounding: integers, or multiples of 1/256 (1/8 if half)."""
+    draw = np.random.default_rng(seed).integers
+    if dtype not in ("float16", "bfloat16", "float32", "float64"):
+        return draw(0 if dtype == "uint8" else -100, 100, shape).astype(dtype)
+    steps = 8 if dtype in ("float16", "bfloat16") else 256
+    values = (draw(-steps, steps, shape) / steps).astype(np.float32)
+    return stored(values, dtype)
+
+
+def stored(values: Matrix, dtype: str) -> Matrix:
+    """float32 values rounded to a type as memory holds it."""
+    if dtype != "bfloat16":
+        return values.astype(dtype)
+    bits = values.astype(np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)
+
+
+def widened(values: Matrix, dtype: str) -> Matrix:
+    """The inverse of `stored`, in float64; integers as they are."""
+    if dtype == "bfloat16":
+        return (values.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+    return values.astype(np.float64) if dtypes.BY_NAME[dtype].is_floating_point else values
+
+
+def empty(batch: int, m: int, n: int, dtype: str) -> Matrix:
+    """A result to be written, with gaps between its rows, full of a pattern."""
+    values = np.full((batch, m, n), 77, dtypes.BY_NAME[dtype].numpy)
+    return matrix(values, "row")
+
+
+def gaps(c: Matrix) -> Matrix:
+    """The memory between the rows of a result."""
+    _, m, n = c.shape
+    row = c.strides[1] // c.itemsize
+    return np.lib.stride_tricks.as_strided(
+        c[:, :, n - 1 :], (c.shape[0], m - 1, row - n + 1), c.strides
+    )[:, :, 1:]
+
+
+def chains(a: Matrix, b: Matrix) -> Matrix:
+    """The sums as the template defines them, for values whose products are exact in float64."""
+    total = np.zeros((*a.shape[:2], b.shape[2]), np.float32)
+    for start in range(0, a.shape[2], DEPTH):
+        part = np.zeros_like(total)
+        for d in range(start, min(start + DEPTH, a.shape[2])):
+            exact = a[:, :, d : d + 1].astype(np.float64) * b[:, d : d + 1, :]
+            part = (exact + part).astype(np.float32)
+        total = total + part if start else part
+    return total
+
+
+def run(
+    spec: gemm.GemmSpec,
+    a: Matrix,
+    b: Matrix,
+    lanes: int = LANES[0],
+    pack: tuple[bool, bool] | None = None,
+    cuts: int = 1,
+) -> Matrix:
+    c = empty(a.shape[0], a.shape[1], b.shape[2], spec.dtype)
+    kernel(spec, lanes)(matrix(a, spec.a), matrix(b, spec.b), c, pack, cuts)
+    assert not gaps(c).any()
+    return c
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("a_layout", LAYOUTS)
+@pytest.mark.parametrize("b_layout", LAYOUTS)
+def test_float32_has_one_set_of_bits(a_layout: str, b_layout: str, lanes: int) -> None:
+    spec = gemm.GemmSpec("float32", a_layout, b_layout)
+    for m, n, k in SHAPES:
+        a, b = random((1, m, k), "float32"), random((1, k, n), "float32", 1)
+        expected = chains(a, b)
+        for pack in ((False, False), (True, False), (False, True), (True, True), None):
+            pack_b = spec.b != "row" or (pack is not None and pack[1])
+            chosen = pack and (pack[0], pack_b)
+            for cuts in (1, 3):
+                np.testing.assert_array_equal(run(spec, a, b, lanes, chosen, cuts), expected)
+
+
+@pytest.mark.parametrize("dtype", [one.name for one in dtypes.FLOATS + dtypes.INTEGERS])
+@pytest.mark.parametrize("b_layout", LAYOUTS)
+def test_every_dtype_agrees_with_numpy(dtype: str, b_layout: str) -> None:
+    for lanes in LANES:
+        for m, n, k in ((1, 1, 1), (17, 41, 30), (50, 35, 300), (3, 2, 0)):
+            a, b = random((2, m, k), dtype), random((2, k, n), dtype, 1)
+            exact = widened(a, dtype) @ widened(b, dtype)
+            spec = gemm.GemmSpec(dtype, "row", b_layout, batched=True)
+            # These sums are exact in the type computed in, so that only one rounding remains.
+            expected = stored(exact, dtype)
+            np.testing.assert_array_equal(run(spec, a, b, lanes, cuts=2), expected)
+
+
+def test_sums_in_float32_close_to_float64() -> None:
+    generator = np.random.default_rng(0)
+    a = generator.standard_normal((1, 64, 3000)).astype(np.float32)
+    b = generator.standard_normal((1, 3000, 100)).astype(np.float32)
+    found = run(gemm.GemmSpec("float32"), a, b)
+    np.testing.assert_allclose(found, a.astype(np.float64) @ b.astype(np.float64), atol=2e-4)
+
+
+def test_narrow_sums_stay_wide_across_slices() -> None:
+    k = 3 * DEPTH + 5
+    a, b = np.ones((1, 300, k), np.float32), np.ones((1, k, 40), np.float32)
+    a[:, :, DEPTH:] = 2**-7
+    for dtype in ("bfloat16", "float16"):
+        found = run(gemm.GemmSpec(dtype), stored(a, dtype), stored(b, dtype))
+        expected = stored(a.astype(np.float64) @ b.astype(np.float64), dtype)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_large_product_over_several_blocks() -> None:
+    a, b = random((1, 300, 300), "float32"), random((1, 300, 2500), "float32", 1)
+    np.testing.assert_array_equal(run(gemm.GemmSpec("float32"), a, b, cuts=5), chains(a, b))
+
+
+@pytest.mark.parametrize("strides", [(0, 1), (1, 0), (0, 0), (-7, -1), (-1, -9)])
+def test_any_strides(strides: tuple[int, int]) -> None:
+    m, n, k = 20, 40, 18
+    base = random((1000,), "float32")
+    steps = [stride * 4 for stride in strides]
+    spec = gemm.GemmSpec("float32", "strided", "strided")
+    a = np.lib.stride_tricks.as_strided(base[500:], (1, m, k), [0, *steps])
+    b = np.lib.stride_tricks.as_strided(base[400:], (1, k, n), [0, *steps])
+    for pack in (False, True):
+        c = empty(1, m, n, "float32")
+        kernel(spec, LANES[0])(a, b, c, (pack, True))
+        np.testing.assert_array_equal(c, chains(a, b))
+
+
+def test_batches_broadcast_with_a_stride_of_zero() -> None:
+    a, b = random((5, 9, 20), "float32"), random((1, 20, 33), "float32", 1)
+    b = np.broadcast_to(b, (5, 20, 33))
+    c = empty(5, 9, 33, "float32")
+    kernel(gemm.GemmSpec("float32", batched=True), LANES[0])(a, b, c, cuts=4)
+    np.testing.assert_array_equal(c, chains(a, b))
+
+
+def test_infinities_and_nans_of_other_columns_stay_there() -> None:
+    a, b = random((1, 15, 20), "float32"), random((1, 20, 35), "float32", 1)
+    expected = chains(a, b)
+    b[:, 3, 34], a[:, 14, 2] = np.nan, np.inf
+    found = run(gemm.GemmSpec("float32"), a, b)
+    np.testing.assert_array_equal(found[:, :14, :34], expected[:, :14, :34])
+    assert np.isnan(found[:, :, 34]).all()
+    assert not np.isfinite(found[:, 14]).any()
+
+
+def test_negative_zero_and_no_depth_give_zero() -> None:
+    a, b = -np.zeros((1, 3, 4), np.float32), np.ones((1, 4, 5), np.float32)
+    for depth in (0, 4):
+        found = run(gemm.GemmSpec("float32"), a[:, :, :depth], b[:, :depth])
+        np.testing.assert_array_equal(found.view(np.uint32), 0)
+
+
+def test_epilogue_sees_each_result_once() -> None:
+    def numbered(
+        builder: ir.IRBuilder,
+        args: ir.Value,
+        sums: ir.Value,
+        batch: ir.Value,
+        row: ir.Value,
+        column: ir.Value,
+        mask: ir.Value,
+    ) -> ir.Value:
+        scale = gemm.load_slot(builder, args, gemm.Slot.EPILOGUE)
+        tens = builder.mul(builder.add(builder.mul(batch, scale), row), scale)
+        number = builder.sitofp(builder.add(tens, column), F32)
+        return builder.fadd(sums, splat(builder, number, sums.type.count))
+
+    for lanes in LANES:
+        for dtype in ("float32", "bfloat16"):
+            spec = gemm.GemmSpec(dtype, batched=True, epilogue="numbered")
+            ones = stored(np.ones((2, 20, 300), np.float32), dtype)
+            zeros = stored(np.zeros((2, 300, 50), np.float32), dtype)
+            c = empty(2, 20, 50, dtype)
+            Kernel(spec, lanes, numbered)(ones, zeros, c, cuts=3, extra=(64,))
+            batch, row, column = np.indices(c.shape)
+            first = column // lanes * lanes
+            expected = stored(((batch * 64 + row) * 64 + first).astype(np.float32), dtype)
+            np.testing.assert_array_equal(c, expected)
+
+
+def test_any_tile_gives_the_same_bits() -> None:
+    a, b = random((1, 45, 300), "float32"), random((1, 300, 70), "float32", 1)
+    for registers in (8, 16, 24):
+        narrow = Kernel(gemm.GemmSpec("float32"), LANES[-1], registers=registers)
+        c = empty(1, 45, 70, "float32")
+        narrow(a, b, c)
+        np.testing.assert_array_equal(c, chains(a, b))
+
+
+def test_layout_of() -> None:
+    assert gemm.layout_of(1, 4, 1, 9) == "column"
+    assert gemm.layout_of(4, 1, 9, 9) == "row"
+    assert gemm.layout_of(4, 4, -4, -1) == "strided"
