@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from flambeau.compiler.kernel import Instruction, Kernel
 from flambeau.graph.index import Index
 
-# An entry of the argument list: ("slot", n) is a buffer or scalar of the nest, ("number", n) a
-# constant, ("error", 0) the address of the program's error cell.
+# An entry of the argument list: ("slot", n) is the address of a buffer of the nest, ("scalar", n) a
+# Python number, ("number", n) a constant, ("error", 0) the address of the program's error cell.
 Argument = tuple[str, int]
 
 
@@ -45,7 +45,7 @@ class Arguments:
     """The argument list of a kernel, and where each part of the kernel finds its numbers."""
 
     entries: list[Argument] = field(default_factory=list)
-    slots: dict[int, int] = field(default_factory=dict)
+    slots: dict[tuple[str, int], int] = field(default_factory=dict)
     addresses: dict[Index, Address] = field(default_factory=dict)
     outer: list[int] = field(default_factory=list)
     inner: list[int] = field(default_factory=list)
@@ -61,11 +61,13 @@ class Arguments:
         self.entries.append(("number", value))
         return len(self.entries) - 1
 
-    def slot(self, slot: int) -> int:
-        if slot not in self.slots:
-            self.entries.append(("slot", slot))
-            self.slots[slot] = len(self.entries) - 1
-        return self.slots[slot]
+    def slot(self, slot: int, kind: str = "slot") -> int:
+        """The argument for a slot; a Python number may also have a place in memory, its "slot"."""
+        entry = (kind, slot)
+        if entry not in self.slots:
+            self.entries.append(entry)
+            self.slots[entry] = len(self.entries) - 1
+        return self.slots[entry]
 
     def address(self, index: Index) -> Address:
         found = self.addresses.get(index)
@@ -107,7 +109,7 @@ def _line(result: Arguments, number: int, one: Instruction) -> str:
     elif one.detail != "":
         words.append(str(one.detail))
     if one.slot >= 0:
-        words.append(f"s{result.slot(one.slot)}")
+        words.append(f"s{result.slot(one.slot, 'scalar' if one.op == 'scalar' else 'slot')}")
     if one.at is not None:
         words.append(f"@{result.address(one.at)}")
     if one.guards:

@@ -206,13 +206,14 @@ class _LoopWriter:
             ]
             tail = b.block
         e.values = outside
-        results = {}
-        for fold, have, more in zip(folds, loop.carried, joined, strict=True):
-            total = b.phi(have.type)
+        totals = [b.phi(have.type) for have in loop.carried]
+        for total, have, more in zip(totals, loop.carried, joined, strict=True):
             total.add_incoming(have, before)
             total.add_incoming(more, tail)
-            results[fold.number] = fold.across_lanes(b, total, e.lanes)
-        return results
+        return {
+            fold.number: fold.across_lanes(b, total, e.lanes)
+            for fold, total in zip(folds, totals, strict=True)
+        }
 
     def _row_body(
         self, section: Section, index: ir.Value, mask: ir.Value | None

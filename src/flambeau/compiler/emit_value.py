@@ -274,12 +274,12 @@ class SectionEmitter:
         target = dtypes.BY_NAME[str(one.detail)]
         kind = memory_type(target)
         value = to_memory(b, self.values[one.operands[0]], target)
-        if not self._varies(address):
-            assert not isinstance(value.type, ir.VectorType)
+        if not self._varies(address) and not isinstance(value.type, ir.VectorType):
             b.store(value, self._pointer(one.slot, self._base(address), kind))
             return
         value, vector = self.wide(value), ir.VectorType(kind, self.lanes)
-        if self._scattered(address):
+        if self._scattered(address) or not self._varies(address):
+            # In order of the lanes: the last one wins where several write to one place.
             pointers = self._pointers(one, address, kind)
             mask = all_lanes(self.lanes) if self.mask is None else self.mask
             name = f"llvm.masked.scatter.{_suffix(vector)}.v{self.lanes}p0"
@@ -308,7 +308,7 @@ class SectionEmitter:
 
     def _scalar(self, one: Instruction) -> ir.Value:
         """A Python number from the argument list, rounded to its type."""
-        b, bits = self.builder, self.loaded[self.arguments.slot(one.slot)]
+        b, bits = self.builder, self.loaded[self.arguments.slot(one.slot, "scalar")]
         named = dtypes.BY_NAME[str(one.detail)]
         if named.is_floating_point:
             return cast(b, b.bitcast(bits, F64), dtypes.float64, one.kind)

@@ -20,7 +20,6 @@ from flambeau.compiler.verify import verify_kernel, verify_schedule
 from flambeau.core.settings import settings
 from flambeau.graph import faults
 from flambeau.graph.node import Node, describe_location
-from flambeau.graph.op import SCALAR
 from flambeau.runtime.buffers import Buffer, allocate
 from flambeau.runtime.cpu.executor import Program, Step
 from flambeau.runtime.kernel_cache import kernels
@@ -213,6 +212,9 @@ class _Linker:
         for position, (kind, number) in enumerate(arguments.entries):
             if kind == "slot":
                 self._address(nest.built.slots[number], 0)
+            elif kind == "scalar":
+                node = nest.built.slots[number]
+                self._slot("scalar", self.leaf_numbers[id(node)], int(node.dtype.is_floating_point))
             elif kind == "error":
                 self._slot("error", 0, 0)
             elif position in fault_arguments:
@@ -229,15 +231,12 @@ class _Linker:
                 self.table.append(one)
 
     def _address(self, node: Node, offset: int) -> None:
-        """Append the address (or, for a scalar, the bits) of a node to the table."""
+        """Append the address of a node to the table."""
         if node in self.output_numbers:
             self._slot("output", self.output_numbers[node], offset)
         elif node in self.memory.offsets:
             self.arena.append((len(self.table), self.memory.offsets[node] + offset))
             self.table.append(0)
-        elif node.op is SCALAR:
-            floating = int(node.dtype.is_floating_point)
-            self._slot("scalar", self.leaf_numbers[id(node)], floating)
         else:
             self._slot("leaf", self.leaf_numbers[id(node)], offset)
 
@@ -308,6 +307,7 @@ def describe(unit: Unit) -> str:
     return f"call {unit.name}"
 
 
-def explain_fault(fault: Fault, node: Node) -> Exception:
-    """The exception a user sees for a fault at `node`."""
-    return faults.exception(fault.code, fault.value, fault.bound, describe_location(node.source))
+def explain_fault(fault: Fault, node: Node | None) -> Exception:
+    """The exception a user sees for a fault at `node` (None: in a replay, which keeps no lines)."""
+    where = "" if node is None else describe_location(node.source)
+    return faults.exception(fault.code, fault.value, fault.bound, where)

@@ -47,7 +47,7 @@ def resolve(node: Node) -> Node:
 def schedule(nodes: Sequence[Node], wanted: Iterable[Node]) -> Schedule:
     """Schedule the live part of `nodes` (in order of recording) so that `wanted` get stored."""
     targets = {resolve(node) for node in wanted}
-    forced: set[Node] = set()
+    forced = {node for node in targets if node.op is SCALAR}
     alone: set[Node] = set()
     while True:
         try:

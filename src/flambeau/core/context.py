@@ -10,6 +10,7 @@ from typing import Any
 
 from flambeau.core import dtypes
 from flambeau.core.device import CPU, device
+from flambeau.core.settings import settings
 
 
 class Context(threading.local):
@@ -18,11 +19,13 @@ class Context(threading.local):
     def __init__(self) -> None:
         self.grad_enabled = True
         self.inference = False
-        self.eager = False
+        self.eager = settings.eager
         self.default_dtype: dtypes.dtype = dtypes.float32
         self.default_device: device = CPU
         # A graph.Recording; the layers above know.
         self.recording: Any = None
+        # An engine.capture.Capture while `compile` records a function.
+        self.capture: Any = None
 
     def show(self) -> str:
         """One line a setting, for bug reports."""

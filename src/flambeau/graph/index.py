@@ -96,6 +96,8 @@ def delinearize(position: Index, shape: Shape, extents: Mapping[int, int]) -> Co
 
     `extents` gives the sizes of the axes. Raises NotAffine where a division would be needed.
     """
+    if 0 in shape:
+        return (ZERO,) * len(shape)
     at: list[Index] = []
     for dim in range(len(shape) - 1, -1, -1):
         if dim == 0 or shape[dim] == 1:

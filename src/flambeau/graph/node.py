@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from flambeau.graph.op import Op
 
 
+# The `owner` of a node whose links to its inputs gradients may no longer follow.
+FREED: tuple[()] = ()
+
+
 class Memory(Protocol):
     """What a node needs of a buffer: the runtime's own class is unknown here."""
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from flambeau.core.context import context
 from flambeau.core.dtypes import dtype
+from flambeau.core.settings import settings
 from flambeau.graph.node import Memory, Node, Spec, user_location
-from flambeau.graph.op import DATA, PARAMETER, SCALAR, Op
+from flambeau.graph.op import DATA, PARAMETER, SCALAR, Alias, Op
 
 
 class Recording:
@@ -51,8 +52,12 @@ class Recording:
 
     def _enter(self, source: Node) -> int:
         """The reference of an input from outside: a leaf's, or of a value computed anew."""
+        source = behind(source)
+        if source.recording is self:
+            self.uses[source.position] += 1
+            return source.position
         if source.recording is not None:
-            source.recording.nodes_elsewhere(source)
+            self._wanted_elsewhere(source)
         if source.buffer is not None or source.op is SCALAR:
             position = self.leaf_positions.get(id(source))
             if position is None:
@@ -61,17 +66,18 @@ class Recording:
                 self.leaves.append(source)
             return -1 - position
         # It was dropped because nobody held it; nodes are pure, so it can be computed again.
-        self._append_again(source)
+        self.append_again(source)
         self.uses[source.position] += 1
         return source.position
 
-    def _append_again(self, source: Node) -> None:
+    def append_again(self, source: Node) -> None:
+        """Record a node of an earlier recording once more, with all it needs."""
         waiting = [source]
         while waiting:
             node = waiting[-1]
             missing = [
                 one
-                for one in node.inputs
+                for one in map(behind, node.inputs)
                 if one.recording is not self and one.buffer is None and one.op is not SCALAR
             ]
             if node.recording is not self and not missing:
@@ -80,7 +86,7 @@ class Recording:
                 waiting.pop()
             waiting.extend(missing)
 
-    def nodes_elsewhere(self, source: Node) -> None:
+    def _wanted_elsewhere(self, source: Node) -> None:
         """A node that another thread recorded is wanted here: it must be computed first."""
         raise RuntimeError(
             f"the result of '{source.op.name}' is still being recorded by another thread; "
@@ -93,8 +99,14 @@ class Recording:
         return tuple(self.structure), leaves
 
 
+def behind(source: Node) -> Node:
+    """What stands behind an alias of an earlier recording: aliases never hold a value."""
+    while isinstance(source.op, Alias) and source.recording is None and source.buffer is None:
+        source = source.inputs[0]
+    return source
+
+
 _flush: list[Callable[[], None]] = []
-LIMITS = {"nodes": 4000, "bytes": 4 << 30}
 
 
 def on_full(flush: Callable[[], None]) -> None:
@@ -128,10 +140,10 @@ def record(op: Op, inputs: tuple[Node, ...], attributes: tuple[Any, ...] = ()) -
     if recording is None:
         recording = current()
     recording.append(node)
-    if (
+    if context.capture is None and (
         context.eager
-        or len(recording.nodes) >= LIMITS["nodes"]
-        or recording.nbytes >= LIMITS["bytes"]
+        or len(recording.nodes) >= settings.flush_nodes
+        or recording.nbytes >= settings.flush_bytes
     ):
         _flush[0]()
     return node

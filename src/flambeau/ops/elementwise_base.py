@@ -115,7 +115,7 @@ class MathFunction(Pointwise):
 
 def to_bfloat16(values: np.ndarray) -> np.ndarray:
     """The bits, as uint16, of float32 values rounded to bfloat16 (ties to even)."""
-    bits = np.ascontiguousarray(values, np.float32).view(np.uint32).astype(np.uint64)
+    bits = np.asarray(values, np.float32, order="C").view(np.uint32).astype(np.uint64)
     rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
     return np.where(np.isnan(values), 0x7FC0, rounded).astype(np.uint16)
 

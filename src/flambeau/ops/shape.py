@@ -192,7 +192,7 @@ class Pad(View):
         x, fill = arrays
         before, after = parameters["before"], parameters["after"]
         widths = [(max(low, 0), max(high, 0)) for low, high in zip(before, after, strict=True)]
-        wide = np.pad(x, widths, constant_values=fill[()])
+        wide = np.pad(x, widths, constant_values=fill[()]) if widths else x
         for dim, (low, high) in enumerate(zip(before, after, strict=True)):
             start, stop = max(-low, 0), wide.shape[dim] - max(-high, 0)
             wide = np.take(wide, np.arange(start, stop), axis=dim)

@@ -22,7 +22,7 @@ from flambeau.compiler.mathlib import (
     rounding,
     trigonometric,
 )
-from flambeau.compiler.mathlib.lanes import Lanes, const
+from flambeau.compiler.mathlib.lanes import Lanes, const, select
 
 __all__ = ["FUNCTIONS", "const", "emit"]
 
@@ -71,16 +71,24 @@ _ON_LANES: dict[str, Callable[..., Lanes]] = {
 }
 
 
-def _on_values(function: Callable[..., Lanes]) -> Callable[..., ir.Value]:
+# Single instructions, which hand a NaN through.
+_EXACT = frozenset({"abs", "ceil", "copysign", "floor", "round", "sqrt", "trunc"})
+
+
+def _on_values(name: str) -> Callable[..., ir.Value]:
+    function = _ON_LANES[name]
+
     def on_values(builder: ir.IRBuilder, *values: ir.Value) -> ir.Value:
-        return function(*(Lanes(builder, value) for value in values)).value
+        result = function(*(Lanes(builder, value) for value in values))
+        if name in _EXACT:
+            return result.value
+        # Which sign a NaN has after arithmetic depends on how LLVM ordered the operands.
+        return select(result.is_nan(), float("nan"), result).value
 
     return on_values
 
 
-FUNCTIONS: dict[str, Callable[..., ir.Value]] = {
-    name: _on_values(function) for name, function in _ON_LANES.items()
-}
+FUNCTIONS: dict[str, Callable[..., ir.Value]] = {name: _on_values(name) for name in _ON_LANES}
 
 
 def emit(name: str, builder: ir.IRBuilder, *values: ir.Value) -> ir.Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 from llvmlite import ir
@@ -104,9 +105,9 @@ def _digits(position: Lanes, count: int) -> list[Lanes]:
     for number in range(count + 1):
         index = (position >> 6) + number
         words.append(position.wrap(builder.load(builder.gep(table, [I64(0), index.value]))))
-    pairs = zip(words, words[1:], strict=False)
     return [
-        (high << shift) | (low.logical_shift(1).logical_shift(63 - shift)) for high, low in pairs
+        (high << shift) | low.logical_shift(1).logical_shift(63 - shift)
+        for high, low in itertools.pairwise(words)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flambeau.compiler.mathlib.exponential import exp, exp2
+from flambeau.compiler.mathlib.exponential import exp2, exp_sum
 from flambeau.compiler.mathlib.lanes import (
     Lanes,
     copysign,
@@ -184,7 +184,7 @@ def _complement(size: Lanes) -> Lanes:
     distance = (size + size) / (size + 4.0)  # q + 1
     curve = fma(distance, horner(distance - 1.0, COMPLEMENT), 1.0) / fma(size, 2.0, 1.0)
     square, error = two_product(size, size)
-    return exp(-square) * fma(curve, -error, curve)
+    return exp_sum(-square, -error) * curve
 
 
 @through_double

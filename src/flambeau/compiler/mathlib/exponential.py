@@ -71,6 +71,14 @@ def exp(x: Lanes) -> Lanes:
     return scale(*exp_parts(x))
 
 
+def exp_sum(x: Lanes, low: Lanes) -> Lanes:
+    """exp(x + low) for a `low` tiny beside x."""
+    bounded = clamp(x, EXP_RANGE[format_of(x)])
+    k, integer, r = reduce(bounded)
+    low = select(bounded.equals(x), low, 0.0)
+    return scale(exp_reduced(r + fma(k, -format_of(x).ln2_error, low)), integer)
+
+
 def exp2(x: Lanes) -> Lanes:
     """2^x."""
     x = clamp(x, EXP2_RANGE[format_of(x)])

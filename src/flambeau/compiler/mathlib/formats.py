@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from flambeau.compiler.mathlib.lanes import F32, F64, I32, I64, Lanes, fma, select
+from flambeau.compiler.mathlib.lanes import F32, I32, I64, Lanes, fma, select
 
 LN2 = 0.6931471805599453
 PI = (3.141592653589793, 1.2246467991473532e-16)  # the nearest number and what it leaves
@@ -16,7 +16,6 @@ PI = (3.141592653589793, 1.2246467991473532e-16)  # the nearest number and what 
 class Format:
     """A floating-point format."""
 
-    number: ir.Type
     integer: ir.Type
     mantissa_bits: int
     bias: int
@@ -49,18 +48,12 @@ class Format:
         return 2.0 ** (1 - self.bias)
 
     @property
-    def exponent_field(self) -> int:
-        """The bits of infinity: the exponent field, all ones."""
-        return (2 * self.bias + 1) << self.mantissa_bits
-
-    @property
     def one_bits(self) -> int:
         """The bits of 1.0."""
         return self.bias << self.mantissa_bits
 
 
 SINGLE = Format(
-    number=F32,
     integer=I32,
     mantissa_bits=23,
     bias=127,
@@ -71,7 +64,6 @@ SINGLE = Format(
     ln2_rest=float.fromhex("0x1.7f7d1cp-20"),
 )
 DOUBLE = Format(
-    number=F64,
     integer=I64,
     mantissa_bits=52,
     bias=1023,

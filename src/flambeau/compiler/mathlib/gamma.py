@@ -124,6 +124,6 @@ def digamma(x: Lanes) -> Lanes:
     series = fma(square, horner(square, DIGAMMA_TAIL), 0.5 * inverse)
     result = (log(a) - series) - numerator / denominator
     sine, cosine = sin_cos_pi(_fraction(x))
-    reflected = select(sine.equals(0.0), float("nan"), result - PI[0] * cosine / sine)
-    result = select(negative, reflected, result)
-    return select(x.equals(0.0), copysign(INFINITY, -x), result)
+    reflected = result - PI[0] * cosine / sine
+    result = select(x.equals(0.0), copysign(INFINITY, -x), select(negative, reflected, result))
+    return select(negative & sine.equals(0.0), float("nan"), result)

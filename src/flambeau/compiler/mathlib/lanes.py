@@ -77,10 +77,6 @@ class Lanes:
         """`other` as lanes of this type."""
         return other if isinstance(other, Lanes) else self.wrap(const(self.kind, other))
 
-    def intrinsic(self, name: str, *others: Number) -> Lanes:
-        """`llvm.<name>` of this and `others`, all of one type."""
-        return call_intrinsic(name, self, *others)
-
     def _binary(self, integer: str, floating: str, other: Number, swapped: bool = False) -> Lanes:
         left, right = self.value, self.lift(other).value
         if swapped:
@@ -116,7 +112,7 @@ class Lanes:
         return 0 - self if self.is_integer else self.wrap(self.builder.fneg(self.value))
 
     def __abs__(self) -> Lanes:
-        return self.intrinsic("fabs")
+        return call_intrinsic("fabs", self)
 
     def __and__(self, other: Lanes | int) -> Lanes:
         return self.wrap(self.builder.and_(self.value, self.lift(other).value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flambeau.compiler.mathlib.exponential import EXP_RANGE, clamp, exp, exp_reduced, reduce
+from flambeau.compiler.mathlib.exponential import exp, exp_sum
 from flambeau.compiler.mathlib.formats import DOUBLE, power_of_two, scale, split, to_number
 from flambeau.compiler.mathlib.lanes import (
     Lanes,
@@ -86,9 +86,4 @@ def power(x: Lanes, y: Lanes) -> Lanes:
         mantissa, exponent = split(abs(x), LOWEST_MANTISSA[DOUBLE])
         product = y * log_reduced(mantissa - 1.0, to_number(exponent))
         return _special_powers(x, y, exp(product)).narrow()
-    product, error = _logarithm_times(abs(x), y)
-    bounded = clamp(product, EXP_RANGE[DOUBLE])
-    error = select(bounded.equals(product), error, 0.0)
-    k, integer, r = reduce(bounded)
-    r = r + fma(k, -DOUBLE.ln2_error, error)
-    return _special_powers(x, y, scale(exp_reduced(r), integer))
+    return _special_powers(x, y, exp_sum(*_logarithm_times(abs(x), y)))

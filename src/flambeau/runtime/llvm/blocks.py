@@ -91,7 +91,7 @@ def splat(builder: ir.IRBuilder, value: ir.Value, lanes: int) -> ir.Value:
     """A vector with `value` in every lane."""
     kind = ir.VectorType(value.type, lanes)
     first = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(I32, 0))
-    zeros = ir.Constant(ir.VectorType(I32, lanes), [0] * lanes)
+    zeros = ir.Constant(ir.VectorType(I32, lanes), None)
     return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), zeros)
 
 
@@ -100,7 +100,9 @@ def pointer_from(builder: ir.IRBuilder, address: ir.Value, kind: ir.Type) -> ir.
     return builder.inttoptr(address, kind.as_pointer())
 
 
-def intrinsic(module: ir.Module, name: str, result: ir.Type, params: Sequence[ir.Type]) -> ir.Function:
+def intrinsic(
+    module: ir.Module, name: str, result: ir.Type, params: Sequence[ir.Type]
+) -> ir.Function:
     """Declare an LLVM intrinsic or an external function once per module."""
     found = module.globals.get(name)
     if found is not None:

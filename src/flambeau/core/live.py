@@ -1,0 +1,30 @@
+"""Numbers that may change between the replays of a captured graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class Live(float):
+    """A Python number that knows how to read itself anew, such as a learning rate.
+
+    Used as a scalar operand it stays what `read` gives at each run of a captured graph; arithmetic
+    on it makes an ordinary number.
+
+    >>> group = {"lr": 0.5}
+    >>> rate = Live.of(lambda: group["lr"])
+    >>> group["lr"] = 0.25
+    >>> float(rate), rate.read()
+    (0.5, 0.25)
+    """
+
+    __slots__ = ("read",)
+
+    read: Callable[[], float]
+
+    @classmethod
+    def of(cls, read: Callable[[], float]) -> Live:
+        """The number `read` gives now, and again whenever it is asked."""
+        made = cls(read())
+        made.read = read
+        return made

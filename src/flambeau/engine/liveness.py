@@ -1,0 +1,121 @@
+"""Which results of a recording are computed, and which leaves' buffers may be overwritten.
+
+A result is wanted if somebody will read it: a tensor holds its node, or a gradient that can still
+be asked for reads it. Who holds a node is read off its reference count: CPython counts exactly, and
+a count that is too high (a debugger looks at the node) only computes more.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from flambeau.graph.node import FREED, Node
+from flambeau.graph.op import BOTH, INPUTS, OUTPUT, Alias, View
+from flambeau.graph.recording import Recording
+
+Positions = tuple[int, ...]
+
+
+def live_positions(recording: Recording) -> tuple[Positions, Positions]:
+    """The positions of the wanted nodes, and those of the dead leaves."""
+    logged: dict[int, int] = {}
+    for _, _, node in recording.writes:
+        logged[id(node)] = logged.get(id(node), 0) + 1
+    held = _held(recording, logged)
+    wanted: set[int] = set()
+    kept: set[int] = set()
+    for node in held:
+        _want(node, recording, wanted, kept)
+    _want_for_gradients([node for node in held if node.requires_grad], recording, wanted, kept)
+    return tuple(sorted(wanted)), _dead(recording, logged, kept)
+
+
+def _held(recording: Recording, logged: dict[int, int]) -> list[Node]:
+    """The nodes that somebody outside the recording refers to."""
+    uses, count, held, position = recording.uses, sys.getrefcount, [], 0
+    for node in recording.nodes:
+        # Beside its uses: the list of nodes, the name `node`, and the argument of the call.
+        if count(node) - uses[position] > 3 and (
+            id(node) not in logged or count(node) - uses[position] - logged[id(node)] > 3
+        ):
+            held.append(node)
+        position += 1
+    return held
+
+
+def _want(node: Node, recording: Recording, wanted: set[int], kept: set[int]) -> None:
+    """Want what stands behind an alias; a leaf is there already and must stay."""
+    while isinstance(node.op, Alias) and node.buffer is None:
+        node = node.inputs[0]
+    if node.recording is recording:
+        wanted.add(node.position)
+    else:
+        kept.add(id(node))
+
+
+def _want_for_gradients(
+    waiting: list[Node], recording: Recording, wanted: set[int], kept: set[int]
+) -> None:
+    """Want what the gradients of these nodes may read."""
+    reached: set[Node] = set()
+    while waiting:
+        node = waiting.pop()
+        if node in reached or node.recording is not recording or node.owner is FREED:
+            continue
+        reached.add(node)
+        reads = node.op.reads
+        if reads in (OUTPUT, BOTH):
+            wanted.add(node.position)
+        for one in node.inputs:
+            if reads in (INPUTS, BOTH):
+                _keep(one, recording, wanted, kept)
+            if one.requires_grad:
+                waiting.append(one)
+
+
+def _keep(node: Node, recording: Recording, wanted: set[int], kept: set[int]) -> None:
+    """Keep what a gradient reads: below views and aliases, which cost nothing to do again."""
+    while isinstance(node.op, (Alias, View)) and node.buffer is None and node.inputs:
+        for one in node.inputs[1:]:
+            _keep(one, recording, wanted, kept)
+        node = node.inputs[0]
+    if node.recording is recording:
+        if node.inputs:
+            wanted.add(node.position)
+    else:
+        kept.add(id(node))
+
+
+def _dead(recording: Recording, logged: dict[int, int], kept: set[int]) -> Positions:
+    """The leaves that only this recording refers to, and whose buffers nothing else has."""
+    references = dict(logged)
+    aliases: dict[int, Node] = {}
+    for node in recording.nodes:
+        for one in node.inputs:
+            if one.recording is not recording:
+                references[id(one)] = references.get(id(one), 0) + 1
+                if isinstance(one.op, Alias):
+                    aliases[id(one)] = one
+    count = sys.getrefcount
+    while aliases:
+        _, alias = aliases.popitem()
+        # An alias that only this recording refers to (and `alias`, and the call) dies with it.
+        if count(alias) == references[id(alias)] + 2 and alias.inputs:
+            base = alias.inputs[0]
+            references[id(base)] = references.get(id(base), 0) + 1
+            if isinstance(base.op, Alias) and base.recording is not recording:
+                aliases[id(base)] = base
+            del base
+    del node, one
+    dead, number = [], 0
+    for leaf in recording.leaves:
+        # Beside the references: the list of leaves, the name `leaf`, and the argument of the call.
+        if (
+            leaf.buffer is not None
+            and id(leaf) not in kept
+            and count(leaf) == references.get(id(leaf), 0) + 3
+            and count(leaf.buffer) == 2
+        ):
+            dead.append(number)
+        number += 1
+    return tuple(dead)

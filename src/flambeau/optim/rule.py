@@ -1,0 +1,90 @@
+"""What gradient rules share.
+
+An optimizer with a rule states three things: the state a parameter starts with, the numbers that
+an update uses, and the update as tensor operations. The numbers depend on the settings and on
+counters only and are computed in plain Python, once per update: so the operations are the same in
+every step, and a recorded step stays valid while learning rate and step count change.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import flambeau.tensor as T
+from flambeau.optim.optimizer import Closure, Group, Optimizer, State, number
+from flambeau.tensor import Tensor
+
+Numbers = tuple[float, ...]
+
+
+class RuleOptimizer(Optimizer):
+    """An optimizer that updates each parameter from its gradient and its own state."""
+
+    # Weight decay is added to the gradient, taken off the parameter, or left to `update`.
+    # A group may ask for the second with `decoupled_weight_decay`.
+    ADDED, DECOUPLED, OWN = "added", "decoupled", "own"
+    decay_mode: ClassVar[str] = ADDED
+    counts_steps: ClassVar[bool] = True
+
+    def initial_state(self, parameter: Tensor, group: Group) -> State:
+        """What a parameter starts with, besides the step count."""
+        raise NotImplementedError(f"{type(self).__name__} does not define initial_state")
+
+    def numbers(self, group: Group, state: State) -> Numbers:
+        """The Python numbers of this update; `state` may hold counters of its own."""
+        raise NotImplementedError(f"{type(self).__name__} does not define numbers")
+
+    def update(
+        self, parameter: Tensor, gradient: Tensor, state: State, group: Group, numbers: Numbers
+    ) -> None:
+        """Change the parameter and its state in place."""
+        raise NotImplementedError(f"{type(self).__name__} does not define update")
+
+    def step(self, closure: Closure | None = None) -> Any:
+        """Update all parameters that have a gradient; returns what `closure` returns."""
+        loss = None
+        if closure is not None:
+            with T.enable_grad():
+                loss = closure()
+        with T.no_grad():
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        self._update_one(parameter, group)
+        return loss
+
+    def _update_one(self, parameter: Tensor, group: Group) -> None:
+        state = self.state[parameter]
+        if not state:
+            if self.counts_steps:
+                state["step"] = 0
+            state.update(self.initial_state(parameter, group))
+        if self.counts_steps:
+            state["step"] += 1
+        gradient = parameter.grad
+        if group.get("maximize"):
+            gradient = -gradient
+        decay = group.get("weight_decay", 0)
+        if decay and self.decay_mode != self.OWN:
+            if self.decay_mode == self.DECOUPLED or group.get("decoupled_weight_decay"):
+                parameter.mul_(1 - number(group["lr"]) * decay)
+            else:
+                gradient = gradient.add(parameter, alpha=decay)
+        self.update(parameter, gradient, state, group, self.numbers(group, state))
+
+
+def check_not_negative(**settings: float | Tensor) -> None:
+    """ValueError for a setting below 0 (or not a number); lr may be a tensor of one element."""
+    names = {"lr": "learning rate", "eps": "epsilon value"}
+    for name, value in settings.items():
+        if isinstance(value, Tensor) and value.numel() != 1:
+            raise ValueError(f"Tensor {name} must be 1-element")
+        if not number(value) >= 0.0:
+            raise ValueError(f"Invalid {names.get(name, name + ' value')}: {value}")
+
+
+def check_betas(betas: tuple[float, float]) -> None:
+    """ValueError for a decay rate outside [0, 1)."""
+    for index, beta in enumerate(betas):
+        if not 0.0 <= number(beta) < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
