@@ -155,7 +155,7 @@ class _Drawing:
         return len(self.values) - 1
 
     def scalar(self, kind: dtype) -> int:
-        value = self.random.choice((0, 1, 2, 3, -1, 0.5) if kind.is_floating_point else (1, 2, 3))
+        value = self.random.choice((0, 1, 3, -1, 0.5, 0.1) if kind.is_floating_point else (1, 2, 3))
         if kind is dtypes.bool:
             value = bool(value)
         return self.step(scalar, parameters=(value, kind))

@@ -7,17 +7,14 @@ with ordinary ops, so that they can be differentiated again and are compiled lik
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from flambeau.autograd.aliases import FUNCTION_OUTPUT
 from flambeau.core.context import context
-from flambeau.graph.node import Node
+from flambeau.graph.node import FREED, Node
 from flambeau.graph.op import NOTHING, PARAMETER, Elementwise
 from flambeau.ops.algebra import add
 from flambeau.ops.shape import sum_to
-
-# The `owner` of a node whose links were cut: the engine drops its inputs once it is computed.
-FREED: Final = ()
 
 SECOND_TIME = (
     "Trying to backward through the graph a second time (or directly access saved tensors after "

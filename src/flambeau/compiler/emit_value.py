@@ -13,7 +13,7 @@ from llvmlite import ir
 
 from flambeau.compiler import mathlib
 from flambeau.compiler.arguments import Address, Arguments
-from flambeau.compiler.kernel import Instruction, Kernel, Section
+from flambeau.compiler.kernel import Instruction, Kernel, Section, register_kind
 from flambeau.compiler.mathlib import narrow
 from flambeau.compiler.mathlib.lanes import const
 from flambeau.core import dtypes
@@ -311,7 +311,7 @@ class SectionEmitter:
         b, bits = self.builder, self.loaded[self.arguments.slot(one.slot, "scalar")]
         named = dtypes.BY_NAME[str(one.detail)]
         if named.is_floating_point:
-            return cast(b, b.bitcast(bits, F64), dtypes.float64, one.kind)
+            return cast(b, b.bitcast(bits, F64), dtypes.float64, named)
         if named is dtypes.bool:
             return b.icmp_signed("!=", bits, i64(0))
         return bits if named is dtypes.int64 else b.trunc(bits, register_type(named))
@@ -386,15 +386,13 @@ def _float(b: ir.IRBuilder, op: str, values: list[ir.Value]) -> ir.Value:
 
 def cast(b: ir.IRBuilder, value: ir.Value, source: dtype, target: dtype) -> ir.Value:
     """A register of `source` as one of `target`; to a narrow float: rounded, still a float32."""
+    if target.itemsize == 2 and target.is_floating_point:
+        # As in PyTorch by way of float32, so that a float64 number is rounded twice.
+        single = value if register_kind(source) is dtypes.float32 else cast(b, value, source, dtypes.float32)
+        return from_memory(b, to_memory(b, single, target), target)
     vector = isinstance(value.type, ir.VectorType)
     kind = register_type(target)
     wanted = ir.VectorType(kind, value.type.count) if vector else kind
-    if target.itemsize == 2 and target.is_floating_point:
-        if not source.is_floating_point:
-            wide = ir.VectorType(F64, value.type.count) if vector else F64
-            value = b.sitofp(value, wide) if source.is_signed else b.uitofp(value, wide)
-            source = dtypes.float64
-        return _rounded(b, value, source, target)
     if source.is_floating_point:
         if target is dtypes.bool:
             return b.fcmp_unordered("!=", value, zero(value.type))
@@ -412,15 +410,6 @@ def cast(b: ir.IRBuilder, value: ir.Value, source: dtype, target: dtype) -> ir.V
     if register_bits(source) > register_bits(target):
         return b.trunc(value, wanted)
     return b.sext(value, wanted) if source.is_signed else b.zext(value, wanted)
-
-
-def _rounded(b: ir.IRBuilder, value: ir.Value, source: dtype, target: dtype) -> ir.Value:
-    """A float rounded once to float16 or bfloat16, as a float32."""
-    if target is dtypes.bfloat16:
-        narrowed = narrow.f64_to_bf16 if source is dtypes.float64 else narrow.f32_to_bf16
-    else:
-        narrowed = narrow.f64_to_f16 if source is dtypes.float64 else narrow.f32_to_f16
-    return from_memory(b, narrowed(b, value), target)
 
 
 def _float_to_integer(b: ir.IRBuilder, value: ir.Value, target: dtype, wanted: ir.Type) -> ir.Value:

@@ -101,7 +101,7 @@ class SectionExpressions:
             self.known[instruction] = number
         return number
 
-    def dtype(self, value: int) -> dtype:
+    def kind(self, value: int) -> dtype:
         return self.kernel.kinds[value]
 
     def constant(self, value: float | int, kind: dtype) -> int:
@@ -110,25 +110,25 @@ class SectionExpressions:
 
     def call(self, function: str, *values: int) -> int:
         if function in BINARY:
-            first, second = (self.dtype(one) for one in values)
+            first, second = (self.kind(one) for one in values)
             if first is not second:
                 raise AssertionError(f"{function}: operands are {first} and {second}")
         elif function == "fma":
             pass
         elif function not in UNARY:
             raise AssertionError(f"the kernel language has no function '{function}'")
-        return self.add(Instruction(function, self.dtype(values[0]), values))
+        return self.add(Instruction(function, self.kind(values[0]), values))
 
     def compare(self, relation: str, first: int, second: int) -> int:
-        if relation not in RELATIONS or self.dtype(first) is not self.dtype(second):
-            raise AssertionError(f"{relation}: {self.dtype(first)} with {self.dtype(second)}")
+        if relation not in RELATIONS or self.kind(first) is not self.kind(second):
+            raise AssertionError(f"{relation}: {self.kind(first)} with {self.kind(second)}")
         return self.add(Instruction(relation, dtypes.bool, (first, second)))
 
     def select(self, condition: int, first: int, second: int) -> int:
-        return self.add(Instruction("select", self.dtype(first), (condition, first, second)))
+        return self.add(Instruction("select", self.kind(first), (condition, first, second)))
 
     def cast(self, value: int, kind: dtype) -> int:
-        if self.dtype(value) is kind:
+        if self.kind(value) is kind:
             return value
         return self.add(Instruction("cast", register_kind(kind), (value,), kind.name))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from flambeau.compiler.kernel import Kernel
 from flambeau.compiler.units import Nest, Unit
 from flambeau.graph.node import Node
 
@@ -81,21 +80,21 @@ def _in_step(unit: Unit, leaf: Node, node: Node) -> bool:
     if leaf.dtype.itemsize != node.dtype.itemsize or leaf not in slots or node not in slots:
         return False
     read, written = slots.index(leaf), slots.index(node)
-    stores = [(where, one) for where, one in _located(kernel) if one.slot == written]
-    loads = [(where, one) for where, one in _located(kernel) if one.slot == read]
-    if len(stores) != 1 or stores[0][1].op != "store":
+    places = [
+        (section, position, one)
+        for section in kernel.sections
+        for position, (_, one) in enumerate(section.code)
+        if one.op in ("load", "store", "accumulate")
+    ]
+    stores = [place for place in places if place[2].slot == written]
+    if len(stores) != 1 or stores[0][2].op != "store":
         return False
-    where, store = stores[0]
+    section, position, store = stores[0]
     return all(
-        section == where and load.at == store.at and not load.guards for section, load in loads
+        where is section and at < position and load.at == store.at and not load.guards
+        for where, at, load in places
+        if load.slot == read
     )
-
-
-def _located(kernel: Kernel):  # type: ignore[no-untyped-def]
-    for number, section in enumerate(kernel.sections):
-        for _, one in section.code:
-            if one.slot >= 0 and one.op in ("load", "store", "accumulate"):
-                yield number, one
 
 
 def _place_temporaries(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 TYPES = ("cpu", "cuda", "meta")
 
@@ -16,14 +17,11 @@ class device:  # noqa: N801 - PyTorch's spelling
 
     __slots__ = ("index", "type")
 
-    type: str
-    index: int | None
-
     def __init__(self, name: str | int | device, index: int | None = None) -> None:
         if isinstance(name, device):
-            name, index = name.type, name.index
+            name = str(name)
         if isinstance(name, int):
-            name, index = "cuda", name
+            name = f"cuda:{name}"
         kind, colon, number = name.partition(":")
         if kind not in TYPES or (colon and not number.isdigit()):
             raise RuntimeError(
@@ -32,8 +30,8 @@ class device:  # noqa: N801 - PyTorch's spelling
             )
         if colon and index is not None:
             raise RuntimeError(f"device '{name}' names an index and index={index} was given too")
-        self.type = kind
-        self.index = int(number) if colon else index
+        self.type: str = kind
+        self.index: int | None = int(number) if colon else index
 
     def __repr__(self) -> str:
         if self.index is None:
@@ -51,7 +49,7 @@ class device:  # noqa: N801 - PyTorch's spelling
     def __hash__(self) -> int:
         return hash((self.type, self.index))
 
-    def __reduce__(self) -> tuple[type, tuple[str]]:
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
         return device, (str(self),)
 
 

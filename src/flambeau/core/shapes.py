@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 Shape = tuple[int, ...]
 
@@ -24,11 +25,11 @@ class Size(tuple[int, ...]):
     def __repr__(self) -> str:
         return f"torch.Size([{', '.join(map(str, self))}])"
 
-    def __getitem__(self, item):  # type: ignore[no-untyped-def,override]
+    def __getitem__(self, item: Any) -> Any:
         found = tuple.__getitem__(self, item)
         return Size(found) if isinstance(item, slice) else found
 
-    def __add__(self, other):  # type: ignore[no-untyped-def,override]
+    def __add__(self, other: Any) -> Any:
         return Size(tuple.__add__(self, tuple(other)))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 from flambeau.graph.node import FREED, Node
-from flambeau.graph.op import BOTH, INPUTS, OUTPUT, Alias, View
+from flambeau.graph.op import BOTH, INPUTS, OUTPUT, View
 from flambeau.graph.recording import Recording
 
 Positions = tuple[int, ...]
@@ -32,20 +32,19 @@ def live_positions(recording: Recording) -> tuple[Positions, Positions]:
 
 def _held(recording: Recording, logged: dict[int, int]) -> list[Node]:
     """The nodes that somebody outside the recording refers to."""
-    uses, count, held, position = recording.uses, sys.getrefcount, [], 0
-    for node in recording.nodes:
+    uses, count, held = recording.uses, sys.getrefcount, []
+    for position, node in enumerate(recording.nodes):
         # Beside its uses: the list of nodes, the name `node`, and the argument of the call.
         if count(node) - uses[position] > 3 and (
             id(node) not in logged or count(node) - uses[position] - logged[id(node)] > 3
         ):
             held.append(node)
-        position += 1
     return held
 
 
 def _want(node: Node, recording: Recording, wanted: set[int], kept: set[int]) -> None:
     """Want what stands behind an alias; a leaf is there already and must stay."""
-    while isinstance(node.op, Alias) and node.buffer is None:
+    while node.op.is_alias and node.buffer is None:
         node = node.inputs[0]
     if node.recording is recording:
         wanted.add(node.position)
@@ -75,7 +74,7 @@ def _want_for_gradients(
 
 def _keep(node: Node, recording: Recording, wanted: set[int], kept: set[int]) -> None:
     """Keep what a gradient reads: below views and aliases, which cost nothing to do again."""
-    while isinstance(node.op, (Alias, View)) and node.buffer is None and node.inputs:
+    while (node.op.is_alias or isinstance(node.op, View)) and node.buffer is None and node.inputs:
         for one in node.inputs[1:]:
             _keep(one, recording, wanted, kept)
         node = node.inputs[0]
@@ -94,7 +93,7 @@ def _dead(recording: Recording, logged: dict[int, int], kept: set[int]) -> Posit
         for one in node.inputs:
             if one.recording is not recording:
                 references[id(one)] = references.get(id(one), 0) + 1
-                if isinstance(one.op, Alias):
+                if one.op.is_alias:
                     aliases[id(one)] = one
     count = sys.getrefcount
     while aliases:
@@ -103,12 +102,12 @@ def _dead(recording: Recording, logged: dict[int, int], kept: set[int]) -> Posit
         if count(alias) == references[id(alias)] + 2 and alias.inputs:
             base = alias.inputs[0]
             references[id(base)] = references.get(id(base), 0) + 1
-            if isinstance(base.op, Alias) and base.recording is not recording:
+            if base.op.is_alias and base.recording is not recording:
                 aliases[id(base)] = base
             del base
     del node, one
-    dead, number = [], 0
-    for leaf in recording.leaves:
+    dead = []
+    for number, leaf in enumerate(recording.leaves):
         # Beside the references: the list of leaves, the name `leaf`, and the argument of the call.
         if (
             leaf.buffer is not None
@@ -117,5 +116,4 @@ def _dead(recording: Recording, logged: dict[int, int], kept: set[int]) -> Posit
             and count(leaf.buffer) == 2
         ):
             dead.append(number)
-        number += 1
     return tuple(dead)

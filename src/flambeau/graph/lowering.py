@@ -18,12 +18,12 @@ class Expressions(Protocol):
     float16 and bfloat16 values are handled as float32; the compiler rounds at each op's end.
     """
 
-    def dtype(self, value: int) -> dtype: ...
+    def kind(self, value: int) -> dtype: ...
 
     def constant(self, value: float | int, kind: dtype) -> int: ...
 
     def call(self, function: str, *values: int) -> int:
-        """A function of the values' type: add, mul, max, exp, ... (compiler/kernel.py lists them)."""
+        """A function of the values' type: add, max, exp, ...; compiler/kernel.py lists them."""
         ...
 
     def compare(self, relation: str, first: int, second: int) -> int:
@@ -61,7 +61,7 @@ class Reader(Protocol):
     def where_inside(
         self, guards: Sequence[Guard], inside: Callable[[], int], outside: Node
     ) -> int:
-        """`inside` where every guarded index is within 0..size-1, elsewhere the scalar `outside`."""
+        """`inside` where each guarded index is in 0..size-1, elsewhere the scalar `outside`."""
         ...
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from types import CodeType
-from typing import TYPE_CHECKING, Any, Protocol
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from flambeau.core.device import CPU, device
 from flambeau.core.dtypes import dtype
@@ -31,7 +31,7 @@ class Spec:
 
     __slots__ = ("device", "dtype", "nbytes", "numel", "shape")
 
-    _known: dict[tuple[Shape, dtype, device], Spec] = {}
+    _known: ClassVar[dict[tuple[Shape, dtype, device], Spec]] = {}
 
     def __init__(self, shape: Shape, kind: dtype, where: device) -> None:
         self.shape = shape
@@ -114,18 +114,28 @@ class Node:
         return f"{self.op.name}{list(self.attributes)} -> {self.spec}"
 
 
-PACKAGE = __name__.partition(".")[0]
+_PACKAGE = __name__.partition(".")[0]
+# Whether a function is flambeau's own; looking it up is all that most frames cost.
+_own: dict[CodeType, bool] = {}
 
 
 def user_location() -> tuple[CodeType, int] | None:
     """Where the nearest frame outside flambeau stands; its line is looked up only on a fault."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if not name.startswith(PACKAGE) or name.startswith("flambeau.cli"):
-            return frame.f_code, frame.f_lasti
-        frame = frame.f_back  # type: ignore[assignment]
+        code = frame.f_code
+        own = _own.get(code)
+        if own is None:
+            own = _own[code] = _is_own(frame)
+        if not own:
+            return code, frame.f_lasti
+        frame = frame.f_back
     return None
+
+
+def _is_own(frame: FrameType) -> bool:
+    name: str = frame.f_globals.get("__name__", "")
+    return name.partition(".")[0] == _PACKAGE and not name.startswith(f"{_PACKAGE}.cli")
 
 
 def describe_location(source: tuple[CodeType, int] | None) -> str:

@@ -7,7 +7,6 @@ means in NumPy (`numpy`), how it is lowered (by its class, below), and gives `sa
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -45,7 +44,7 @@ class ErrorSample:
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
-class Op(ABC):
+class Op:
     """A primitive. Instances are stateless and unique; `name` is the op's name in listings."""
 
     name: ClassVar[str]
@@ -54,19 +53,21 @@ class Op(ABC):
     differentiable: ClassVar[bool] = True
     # An op that does more than make a value (draws random numbers) is never dropped.
     effect: ClassVar[bool] = False
+    # The same value under another handle; see Alias.
+    is_alias: ClassVar[bool] = False
     # An op that may find a bad index at run time.
     checks: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.specs: dict[tuple[Any, ...], Spec] = {}
 
-    @abstractmethod
-    def infer(self, *inputs: Spec, **parameters: Any) -> tuple[Shape, dtype]:
+    def infer(self, *inputs: Any, **parameters: Any) -> tuple[Shape, dtype]:
         """The result's shape and dtype; raises what PyTorch raises for inputs it refuses."""
+        raise NotImplementedError(f"{self.name} does not say what it makes")
 
-    @abstractmethod
-    def numpy(self, *arrays: np.ndarray, **parameters: Any) -> np.ndarray:
+    def numpy(self, *arrays: Any, **parameters: Any) -> Any:
         """The op's meaning: the reference that the compiled code is tested against."""
+        raise NotImplementedError(f"{self.name} does not say what it means")
 
     def gradient(self, grad: Node, node: Node, **parameters: Any) -> tuple[Node | None, ...]:
         """The gradient of each input, given that of the output; made of other ops."""
@@ -94,9 +95,9 @@ class Elementwise(Op):
     # Weight in the scheduler's choice between computing again and storing.
     cost: ClassVar[int] = 1
 
-    @abstractmethod
-    def lower(self, e: Expressions, *values: int, **parameters: Any) -> int:
+    def lower(self, e: Expressions, *values: Any, **parameters: Any) -> int:
         """The expression, built from the kernel language's functions."""
+        raise NotImplementedError(f"{self.name} has no expression")
 
 
 class View(Op):
@@ -104,9 +105,9 @@ class View(Op):
 
     reads = NOTHING
 
-    @abstractmethod
     def source(self, reader: Reader, node: Node, at: Coordinates) -> int:
         """The value at coordinates `at`, read from the input through `reader`."""
+        raise NotImplementedError(f"{self.name} has no index map")
 
 
 class Reduction(Op):
@@ -115,9 +116,9 @@ class Reduction(Op):
     # A function of the kernel language, e.g. "add".
     combine: ClassVar[str]
 
-    @abstractmethod
     def identity(self, kind: dtype) -> float | int:
         """The value that changes nothing, for elements of this type."""
+        raise NotImplementedError(f"{self.name} has no identity")
 
 
 class Template(Op):
@@ -126,14 +127,15 @@ class Template(Op):
     # Whether its inputs are computed where its steps read them; else they are stored first.
     inlines: ClassVar[bool] = False
 
-    @abstractmethod
     def steps(self, builder: StepBuilder, node: Node) -> None:
         """Add the op's kernels and the memory they need to the plan being built."""
+        raise NotImplementedError(f"{self.name} has no steps")
 
 
 class Alias(Op):
     """The same value under another handle; costs nothing at run time."""
 
+    is_alias = True
     reads = NOTHING
     parameters = ()
 

@@ -14,7 +14,7 @@ from flambeau.core.context import context
 from flambeau.core.dtypes import dtype
 from flambeau.core.settings import settings
 from flambeau.graph.node import Memory, Node, Spec, user_location
-from flambeau.graph.op import DATA, PARAMETER, SCALAR, Alias, Op
+from flambeau.graph.op import DATA, PARAMETER, SCALAR, Op
 
 
 class Recording:
@@ -101,7 +101,7 @@ class Recording:
 
 def behind(source: Node) -> Node:
     """What stands behind an alias of an earlier recording: aliases never hold a value."""
-    while isinstance(source.op, Alias) and source.recording is None and source.buffer is None:
+    while source.op.is_alias and source.recording is None and source.buffer is None:
         source = source.inputs[0]
     return source
 
@@ -116,7 +116,7 @@ def on_full(flush: Callable[[], None]) -> None:
 
 def current() -> Recording:
     """This thread's recording."""
-    recording = context.recording
+    recording: Recording | None = context.recording
     if recording is None:
         recording = context.recording = Recording()
     return recording
@@ -166,7 +166,7 @@ def data(buffer: Memory, spec: Spec) -> Node:
     return Node(DATA, (), (), spec, False, buffer)
 
 
-def scalar(value: float | int, kind: dtype) -> Node:  # type: ignore[valid-type]
+def scalar(value: float | int, kind: dtype) -> Node:
     """A leaf that holds a Python number; its value may differ from run to run of a plan."""
     return Node(SCALAR, (), (value,), Spec.of((), kind))
 

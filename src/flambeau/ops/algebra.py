@@ -30,7 +30,7 @@ class Add(Pointwise):
         return np.add(a, b)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
-        return e.call("or" if e.dtype(a) is dtypes.bool else "add", a, b)
+        return e.call("or" if e.kind(a) is dtypes.bool else "add", a, b)
 
     def gradient(self, grad: Node, node: Node, **_: Any) -> tuple[Node | None, ...]:
         return grad, grad
@@ -66,7 +66,7 @@ class Mul(Pointwise):
         return np.multiply(a, b)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
-        return e.call("and" if e.dtype(a) is dtypes.bool else "mul", a, b)
+        return e.call("and" if e.kind(a) is dtypes.bool else "mul", a, b)
 
     def gradient(self, grad: Node, node: Node, **_: Any) -> tuple[Node | None, ...]:
         a, b = node.inputs
@@ -125,7 +125,7 @@ class Abs(Pointwise):
         return np.abs(x)
 
     def lower(self, e: Expressions, x: int) -> int:
-        return e.call("abs", x) if e.dtype(x).is_signed else x
+        return e.call("abs", x) if e.kind(x).is_signed else x
 
     def gradient(self, grad: Node, node: Node, **_: Any) -> tuple[Node | None, ...]:
         return (mul(grad, sign(node.inputs[0])),)
@@ -142,7 +142,7 @@ class Sign(Pointwise):
         return (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype)
 
     def lower(self, e: Expressions, x: int) -> int:
-        kind = e.dtype(x)
+        kind = e.kind(x)
         if kind is dtypes.bool:
             return x
         zero = e.constant(0, kind)

@@ -44,7 +44,7 @@ class FloorDiv(FloatDivision):
         return np.where(b == 0, a / b, whole).astype(a.dtype)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
-        kind = e.dtype(a)
+        kind = e.kind(a)
         zero, one, half = e.constant(0, kind), e.constant(1, kind), e.constant(0.5, kind)
         remainder, ratio = e.call("fmod", a, b), e.call("div", a, b)
         quotient = e.call("div", e.call("sub", a, remainder), b)
@@ -122,7 +122,7 @@ class IntegerFloorDiv(IntegerDivision):
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
         quotient, rest = _divide(e, a, b)
-        lower = e.call("sub", quotient, e.constant(1, e.dtype(a)))
+        lower = e.call("sub", quotient, e.constant(1, e.kind(a)))
         return e.select(_signs_differ(e, rest, b), lower, quotient)
 
 
@@ -159,7 +159,7 @@ def _nonzero(divisors: np.ndarray) -> np.ndarray:
 
 def _divide(e: Expressions, a: int, b: int) -> tuple[int, int]:
     """Quotient towards zero and remainder of integers, which wrap; reports divisors of zero."""
-    kind = e.dtype(a)
+    kind = e.kind(a)
     one = e.constant(1, kind)
     by_zero = e.compare("eq", b, e.constant(0, kind))
     nothing = e.constant(0, dtypes.int64)
@@ -176,7 +176,7 @@ def _divide(e: Expressions, a: int, b: int) -> tuple[int, int]:
 
 def _signs_differ(e: Expressions, rest: int, b: int) -> int:
     """Whether a remainder is nonzero and of the other sign than its divisor."""
-    zero = e.constant(0, e.dtype(b))
+    zero = e.constant(0, e.kind(b))
     nonzero = e.compare("ne", rest, zero)
     negative, other = e.compare("lt", rest, zero), e.compare("lt", b, zero)
     return e.call("and", nonzero, e.call("xor", negative, other))

@@ -87,7 +87,7 @@ class Sigmoid(MathFunction):
         return np.asarray(1 / (1 + np.exp(-x)))
 
     def lower(self, e: Expressions, x: int) -> int:
-        one = e.constant(1, e.dtype(x))
+        one = e.constant(1, e.kind(x))
         return e.call("div", one, e.call("add", one, e.call("exp", e.call("neg", x))))
 
     def gradient(self, grad: Node, node: Node, **_: Any) -> tuple[Node | None, ...]:

@@ -23,11 +23,11 @@ from flambeau.ops.selection import where
 
 
 def _larger(e: Expressions, a: int, b: int) -> int:
-    return e.call("or" if e.dtype(a) is dtypes.bool else "max", a, b)
+    return e.call("or" if e.kind(a) is dtypes.bool else "max", a, b)
 
 
 def _smaller(e: Expressions, a: int, b: int) -> int:
-    return e.call("and" if e.dtype(a) is dtypes.bool else "min", a, b)
+    return e.call("and" if e.kind(a) is dtypes.bool else "min", a, b)
 
 
 def _only(condition: Node, grad: Node) -> Node:
@@ -139,7 +139,7 @@ class Relu(Pointwise):
         return np.where(x < 0, x.dtype.type(0), x)
 
     def lower(self, e: Expressions, x: int) -> int:
-        zero = e.constant(0, e.dtype(x))
+        zero = e.constant(0, e.kind(x))
         return e.select(e.compare("lt", x, zero), zero, x)
 
     def gradient(self, grad: Node, node: Node, **_: Any) -> tuple[Node | None, ...]:

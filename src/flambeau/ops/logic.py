@@ -16,7 +16,7 @@ from flambeau.ops.elementwise_base import BITS, Pointwise
 
 
 def _truth(e: Expressions, x: int) -> int:
-    return e.compare("ne", x, e.constant(0, e.dtype(x)))
+    return e.compare("ne", x, e.constant(0, e.kind(x)))
 
 
 class Logical(Pointwise):
@@ -118,7 +118,7 @@ class ShiftLeft(Shift):
         return np.where(inside, np.left_shift(a, np.where(inside, b, 0)), a.dtype.type(0))
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
-        kind = e.dtype(a)
+        kind = e.kind(a)
         inside, amount = _within(e, b, 8 * kind.itemsize)
         return e.select(inside, e.call("shl", a, amount), e.constant(0, kind))
 
@@ -134,7 +134,7 @@ class ShiftRight(Shift):
         return np.where(inside, np.right_shift(a, np.where(inside, b, 0)), emptied)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
-        kind = e.dtype(a)
+        kind = e.kind(a)
         zero = e.constant(0, kind)
         inside, amount = _within(e, b, 8 * kind.itemsize)
         emptied = zero
@@ -145,7 +145,7 @@ class ShiftRight(Shift):
 
 def _within(e: Expressions, amount: int, width: int) -> tuple[int, int]:
     """Whether a shift amount is from 0 to width-1, and the amount made so."""
-    kind = e.dtype(amount)
+    kind = e.kind(amount)
     zero = e.constant(0, kind)
     inside = e.compare("lt", amount, e.constant(width, kind))
     if kind.is_signed:

@@ -93,7 +93,7 @@ class IntegerPow(Pointwise):
         return np.where(b < 0, fraction, result).astype(a.dtype)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
-        kind = e.dtype(a)
+        kind = e.kind(a)
         zero, one = e.constant(0, kind), e.constant(1, kind)
         result, factor = one, a
         # Square and multiply, for each bit of b that a positive number may have.

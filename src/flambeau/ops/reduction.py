@@ -44,7 +44,7 @@ class Product(Fold):
             partial.append(prod(partial[-1], (dim,)))
         for dim, part in zip(dims, reversed(partial), strict=True):
             shape = part.shape
-            ones = shape[:dim] + (1,) + shape[dim + 1 :]
+            ones = (*shape[:dim], 1, *shape[dim + 1 :])
             grad = mul(expand(reshape(grad, ones), shape), product_of_others(part, dim))
         return (grad,)
 
@@ -106,7 +106,7 @@ class Logical(Fold):
             yield Sample((x,), {"dims": dims}, differentiable=False)
 
 
-class Any_(Logical):
+class AnyTrue(Logical):
     """Whether one is true."""
 
     name, combine = "any", "or"
@@ -118,7 +118,7 @@ class Any_(Logical):
         return np.any(arrays[0], axis=parameters["dims"])
 
 
-class All_(Logical):
+class AllTrue(Logical):
     """Whether none is false."""
 
     name, combine = "all", "and"
@@ -139,7 +139,7 @@ def _limits(kind: dtype) -> tuple[float | int, float | int]:
     return int(information.min), int(information.max)
 
 
-PRODUCT, MAXIMUM, MINIMUM, ANY, ALL = Product(), Maximum(), Minimum(), Any_(), All_()
+PRODUCT, MAXIMUM, MINIMUM, ANY, ALL = Product(), Maximum(), Minimum(), AnyTrue(), AllTrue()
 
 
 def prod(x: Node, dims: tuple[int, ...]) -> Node:

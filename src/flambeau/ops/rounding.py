@@ -24,7 +24,7 @@ class Rounding(Pointwise):
         return np.asarray(self.meaning(x)) if x.dtype.kind == "f" else x
 
     def lower(self, e: Expressions, x: int) -> int:
-        return e.call(self.name, x) if e.dtype(x).is_floating_point else x
+        return e.call(self.name, x) if e.kind(x).is_floating_point else x
 
     def gradient(self, grad: Node, node: Node, **_: Any) -> tuple[Node | None, ...]:
         return (zeros_like(grad),)

@@ -82,7 +82,7 @@ class Cast(Pointwise):
 
     def lower(self, e: Expressions, x: int, kind: dtype) -> int:
         if kind is dtypes.bool:
-            return e.compare("ne", x, e.constant(0, e.dtype(x)))
+            return e.compare("ne", x, e.constant(0, e.kind(x)))
         return e.cast(x, kind)
 
     def gradient(self, grad: Node, node: Node, **_: Any) -> tuple[Node | None, ...]:

@@ -135,7 +135,7 @@ class AsStridedScatter(Template):
         builder.store(value, node, place)
 
     def gradient(self, grad: Node, node: Node, **parameters: Any) -> tuple[Node | None, ...]:
-        base, value = node.inputs
+        value = node.inputs[1]
         strides, offset = parameters["strides"], parameters["offset"]
         outside = as_strided_scatter(grad, zeros(value.shape, grad.dtype), strides, offset)
         return outside, as_strided(grad, value.shape, strides, offset)

@@ -85,7 +85,7 @@ class LBFGS(Optimizer):
         before = [parameter.clone() for parameter in self._params]
         self._move(step, direction)
         with T.enable_grad():
-            loss = float(closure())
+            loss = number(closure())
         gradient = self._flat_gradient()
         for parameter, value in zip(self._params, before, strict=True):
             parameter.copy_(value)
@@ -102,7 +102,7 @@ class LBFGS(Optimizer):
         with T.no_grad():
             gradient = self._flat_gradient()
             if not self._is_flat(gradient):
-                self._iterate(closure, float(first_loss), gradient, state)
+                self._iterate(closure, number(first_loss), gradient, state)
         return first_loss
 
     def _is_flat(self, gradient: Tensor) -> bool:
@@ -160,7 +160,7 @@ class LBFGS(Optimizer):
             if last:  # nobody will use the loss and the gradient there
                 return Point(step, start.loss, start.gradient, start.slope), 0
             with T.enable_grad():
-                loss = float(closure())
+                loss = number(closure())
             return Point(step, loss, self._flat_gradient(), start.slope), 1
         if name != "strong_wolfe":
             raise RuntimeError("only 'strong_wolfe' is supported")

@@ -92,30 +92,32 @@ class StrongWolfe:
         return self.start, point
 
     def _zoom(self, one: Point, other: Point) -> Point:
-        low, high = (one, other) if one.loss <= other.loss else (other, one)
+        bracket = [one, other]
+        low = _lower(bracket)
         stalled = False
         while self.iterations < self.max_iterations:
-            if abs(high.step - low.step) * self.largest_element < self.tolerance_change:
+            width = abs(bracket[1].step - bracket[0].step)
+            if width * self.largest_element < self.tolerance_change:
                 break
-            step, stalled = self._trial(low, high, stalled)
+            step, stalled = self._trial(bracket[0], bracket[1], stalled)
             point = self._at(step)
             self.iterations += 1
-            if self._too_high(point) or point.loss >= low.loss:
-                high = point
-                low, high = (low, high) if low.loss <= high.loss else (high, low)
+            if self._too_high(point) or point.loss >= bracket[low].loss:
+                bracket[1 - low] = point
+                low = _lower(bracket)
                 continue
             if self._flat(point):
                 return point
-            if point.slope * (high.step - low.step) >= 0:
-                high = low
-            low = point
-        return low
+            if point.slope * (bracket[1 - low].step - bracket[low].step) >= 0:
+                bracket[1 - low] = bracket[low]
+            bracket[low] = point
+        return bracket[low]
 
     @staticmethod
-    def _trial(low: Point, high: Point, stalled: bool) -> tuple[float, bool]:
+    def _trial(one: Point, other: Point, stalled: bool) -> tuple[float, bool]:
         """The next step to try, kept off the ends when two in a row came too close to them."""
-        step = cubic_minimum(low, high)
-        left, right = min(low.step, high.step), max(low.step, high.step)
+        step = cubic_minimum(one, other)
+        left, right = min(one.step, other.step), max(one.step, other.step)
         margin = 0.1 * (right - left)
         if min(right - step, step - left) >= margin:
             return step, False
@@ -123,3 +125,8 @@ class StrongWolfe:
             nearer_right = abs(step - right) < abs(step - left)
             return (right - margin if nearer_right else left + margin), False
         return step, True
+
+
+def _lower(bracket: list[Point]) -> int:
+    """Which end of the bracket has the lower loss."""
+    return 0 if bracket[0].loss <= bracket[1].loss else 1

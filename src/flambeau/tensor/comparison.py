@@ -170,34 +170,3 @@ def equal(input: Tensor, other: Tensor) -> bool:
     same = ops.eq(a, b)
     return bool(wrap(reduction.all_(same, tuple(range(len(same.shape))))))
 
-
-def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
-    """`input` where the condition holds, `other` elsewhere; alone, the positions that hold.
-
-    >>> import flambeau
-    >>> x = flambeau.tensor([-1.0, 2.0])
-    >>> flambeau.where(x > 0, x, 0)
-    tensor([0., 2.])
-    """
-    if input is None and other is None:
-        from flambeau.tensor.searching import nonzero
-
-        return nonzero(condition, as_tuple=True)
-    if not isinstance(condition, Tensor):
-        raise TypeError(
-            "where(): argument 'condition' (position 1) must be Tensor, not "
-            f"{type(condition).__name__}"
-        )
-    if condition.dtype not in (dtypes.bool, dtypes.uint8):
-        raise RuntimeError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype "
-            f"{condition.dtype}"
-        )
-    kind = result_dtype(input, other)
-    mask = cast(condition.node, dtypes.bool)
-    return wrap(selection.where(mask, to_node(input, kind), to_node(other, kind)))
-
-
-def method_where(input: Tensor, condition: Tensor, other: Any) -> Any:
-    """`where` with the tensor that is kept first."""
-    return where(condition, input, other)

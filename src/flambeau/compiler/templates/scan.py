@@ -7,7 +7,7 @@ from typing import Any
 from llvmlite import ir
 
 from flambeau.compiler.emit import KERNEL_TYPE
-from flambeau.compiler.emit_value import cast, compute, constant, from_memory, memory_type, to_memory
+from flambeau.compiler.emit_value import compute, constant, from_memory, memory_type, to_memory
 from flambeau.compiler.kernel import register_kind
 from flambeau.compiler.units import Call
 from flambeau.core import dtypes
@@ -82,8 +82,6 @@ def emit_scan(
             ]
             values = [from_memory(b, b.load(pointer), kind) for pointer in pointers[1:]]
             state = _advance(b, rule, register, loop.carried[0], values)
-            if kind.itemsize == 2 and kind.is_floating_point:
-                state = cast(b, state, dtypes.float32, kind)
             b.store(to_memory(b, state, kind), pointers[0])
             loop.update([state])
     b.ret_void()
