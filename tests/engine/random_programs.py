@@ -86,6 +86,21 @@ class Program:
             values.append(leaves[step.leaf] if made is None else made)
         return [values[number] for number in self.wanted]
 
+    def with_bad_index(self, random: Random) -> Program:
+        """The same with one more value wanted, which reads beyond the end of another."""
+        bad = np.array([0, 3, -1])
+        source, size = random.randrange(len(self.steps)), 3
+        number = len(self.steps)
+        more = [
+            Step(leaf, leaf=len(self.leaves)),
+            Step(wrap_index, (number,), (size,)),
+            Step(shape.iota, (), (size,)),
+            Step(_indexed, (number + 2, number + 1), ((0,),)),
+            Step(_summed, (source,)),
+            Step(arithmetic.add, (number + 3, number + 4)),
+        ]
+        return Program([*self.leaves, bad], [*self.steps, *more], (*self.wanted, number + 5))
+
     def __str__(self) -> str:
         lines = [f"leaf {n}: {a.dtype}{list(a.shape)}" for n, a in enumerate(self.leaves)]
         lines += [f"v{n} = {step}" for n, step in enumerate(self.steps)]
@@ -346,6 +361,10 @@ def _reduce(d: _Drawing, x: int) -> None:
 def _indexed(*nodes: Any) -> Node:
     x, *indices, dims = nodes
     return index(x, tuple(indices), dims)
+
+
+def _summed(x: Node) -> Node:
+    return shape.sum_(selection.cast(x, dtypes.int64), tuple(range(len(x.shape))))
 
 
 def _put(*nodes: Any) -> Node:

@@ -5,28 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flambeau.compiler.nest import NestBuilder
+from flambeau.compiler.numbering import Numbering
 from flambeau.compiler.simplify import collapse
 from flambeau.compiler.units import BuiltNest, Member, Nest
 from flambeau.graph.node import Node
 
 
-class _Numbering:
-    """Numbers for nodes, in order of first use."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Node] = []
-        self.numbers: dict[Node, int] = {}
-
-    def __call__(self, node: Node) -> int:
-        if node not in self.numbers:
-            self.numbers[node] = len(self.nodes)
-            self.nodes.append(node)
-        return self.numbers[node]
-
-
 def build_nest(nest: Nest, is_stored: Callable[[Node], bool]) -> BuiltNest:
     """Build the kernel of a nest: every member is computed and stored."""
-    slots, faults = _Numbering(), _Numbering()
+    slots, faults = Numbering(), Numbering()
     own = {member.target for member in nest.members}
     builder = NestBuilder(
         nest.domain, lambda node: is_stored(node) and node not in own, slots, faults
@@ -55,7 +42,7 @@ def drop_stores(built: BuiltNest, needed: Callable[[Node], bool]) -> None:
         sections.pop()
 
 
-def _store(builder: NestBuilder, nest: Nest, member: Member, slots: _Numbering) -> None:
+def _store(builder: NestBuilder, nest: Nest, member: Member, slots: Numbering) -> None:
     whole = _squeezed(member.node) == [size for size in nest.domain.shape if size != 1]
     builder.store(
         member.node,

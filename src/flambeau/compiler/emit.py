@@ -85,7 +85,7 @@ def varying_values(kernel: Kernel, axis: int) -> set[int]:
             )
             if one.op == "reduce":
                 vary = kernel.lanes_along == "outer"
-            elif any(operand in varying for operand in one.operands):
+            elif one.op == "product" or any(operand in varying for operand in one.operands):
                 vary = True
             if vary:
                 varying.add(number)

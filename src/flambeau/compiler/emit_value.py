@@ -70,13 +70,17 @@ class SectionEmitter:
     axes: dict[int, ir.Value] = field(default_factory=dict)
     mask: ir.Value | None = None
     values: dict[int, ir.Value] = field(default_factory=dict)
+    # The sums of a matrix product, for its epilogue.
+    sums: ir.Value | None = None
 
     # ------------------------------------------------------------------ sections
 
-    def emit(self, section: Section) -> dict[int, ir.Value]:
+    def emit(self, section: Section, *, but_stores: bool = False) -> dict[int, ir.Value]:
         """Emit all but the reductions of a section; returns the operands of those."""
         operands = {}
         for number, one in section.code:
+            if but_stores and one.op == "store":
+                continue
             if one.op == "reduce":
                 value = self.values[one.operands[0]]
                 operands[number] = self.wide(value)
@@ -109,6 +113,8 @@ class SectionEmitter:
             return constant(one.kind, number_)
         if one.op == "scalar":
             return self._scalar(one)
+        if one.op == "product":
+            return self.sums
         if one.op == "coordinate":
             assert one.at is not None
             return self._index(self.arguments.addresses[one.at])
@@ -388,8 +394,9 @@ def cast(b: ir.IRBuilder, value: ir.Value, source: dtype, target: dtype) -> ir.V
     """A register of `source` as one of `target`; to a narrow float: rounded, still a float32."""
     if target.itemsize == 2 and target.is_floating_point:
         # As in PyTorch by way of float32, so that a float64 number is rounded twice.
-        single = value if register_kind(source) is dtypes.float32 else cast(b, value, source, dtypes.float32)
-        return from_memory(b, to_memory(b, single, target), target)
+        if register_kind(source) is not dtypes.float32:
+            value = cast(b, value, source, dtypes.float32)
+        return from_memory(b, to_memory(b, value, target), target)
     vector = isinstance(value.type, ir.VectorType)
     kind = register_type(target)
     wanted = ir.VectorType(kind, value.type.count) if vector else kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from flambeau.compiler.units import Nest, Unit
+from flambeau.compiler.units import Call, Nest, Unit
 from flambeau.graph.node import Node
 
 ALIGNMENT = 64
@@ -74,9 +74,10 @@ def _take_over(
 
 def _in_step(unit: Unit, leaf: Node, node: Node) -> bool:
     """Whether the unit reads each element of `leaf` just before it writes it to `node`."""
-    if not isinstance(unit, Nest) or unit.built is None:
+    code = unit.built if isinstance(unit, Nest) else unit.last if isinstance(unit, Call) else None
+    if code is None or (isinstance(unit, Call) and _operands_include(unit, leaf)):
         return False
-    kernel, slots = unit.built.kernel, unit.built.slots
+    kernel, slots = code.kernel, code.slots
     if leaf.dtype.itemsize != node.dtype.itemsize or leaf not in slots or node not in slots:
         return False
     read, written = slots.index(leaf), slots.index(node)
@@ -95,6 +96,12 @@ def _in_step(unit: Unit, leaf: Node, node: Node) -> bool:
         for where, at, load in places
         if load.slot == read
     )
+
+
+def _operands_include(call: Call, leaf: Node) -> bool:
+    """Whether the kernel itself, and not only the code at its end, reads `leaf`."""
+    own = len(call.arguments) - len(call.last.entries) if call.last is not None else 0
+    return any(isinstance(one, tuple) and one[0] is leaf for one in call.arguments[:own])
 
 
 def _place_temporaries(

@@ -80,8 +80,11 @@ class NestBuilder:
         is_stored: Callable[[Node], bool],
         slot_of: Callable[[Node], int],
         fault_of: Callable[[Node], int],
+        product: Node | None = None,
     ) -> None:
         self.is_stored, self.slot_of, self.fault_of = is_stored, slot_of, fault_of
+        # A matrix product whose elements are in registers: the nest is its epilogue.
+        self.product = product
         self.domain = domain
         kept = [dim for dim in range(len(domain.shape)) if dim not in domain.reduced]
         order = [*kept, *domain.reduced]
@@ -165,7 +168,7 @@ class NestBuilder:
             return found
         if node in self.members:
             result = self.members[node][1]
-        elif self.is_stored(node) or node.op is SCALAR:
+        elif self.is_stored(node) or node.op is SCALAR or node is self.product:
             result = 0
         else:
             result = max([self.depth(one) for one in node.inputs], default=0)
@@ -225,6 +228,11 @@ class NestBuilder:
         e = self.expressions[section]
         if node in self.results:
             return self._result(node, at, e)
+        if node is self.product:
+            if at != self.whole_at:
+                raise Unfusable("the product is read at other coordinates than it is computed at")
+            number = e.add(Instruction("product", register_kind(node.dtype)))
+            return e.cast(number, node.dtype) if node.dtype.itemsize == 2 else number
         if self.is_stored(node) or node in self.members:
             return self._load(node, at, section)
         if isinstance(node.op, Reduction):

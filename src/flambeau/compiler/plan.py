@@ -213,8 +213,7 @@ class _Linker:
             if kind == "slot":
                 self._address(nest.built.slots[number], 0)
             elif kind == "scalar":
-                node = nest.built.slots[number]
-                self._slot("scalar", self.leaf_numbers[id(node)], int(node.dtype.is_floating_point))
+                self._scalar(nest.built.slots[number])
             elif kind == "error":
                 self._slot("error", 0, 0)
             elif position in fault_arguments:
@@ -227,6 +226,8 @@ class _Linker:
         for one in call.arguments:
             if isinstance(one, tuple):
                 self._address(*one)
+            elif isinstance(one, Node):
+                self._scalar(one)
             else:
                 self.table.append(one)
 
@@ -239,6 +240,11 @@ class _Linker:
             self.table.append(0)
         else:
             self._slot("leaf", self.leaf_numbers[id(node)], offset)
+
+    def _scalar(self, node: Node) -> None:
+        """Append a Python number's bits."""
+        floating = int(node.dtype.is_floating_point)
+        self._slot("scalar", self.leaf_numbers[id(node)], floating)
 
     def _slot(self, kind: str, number: int, extra: int) -> None:
         slot = self.slots.setdefault((kind, number, extra), len(self.slots))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flambeau.compiler.build import build_nest
+from flambeau.compiler.epilogue import build_epilogue
 from flambeau.compiler.nest import Domain, StoreFirst, Unfusable
 from flambeau.compiler.strides import strided_view
 from flambeau.compiler.units import Call, Member, Nest, Unit
@@ -81,6 +82,8 @@ class _Scheduler:
     ) -> None:
         self.targets, self.forced, self.alone = targets, forced, alone
         self.live = live_nodes(nodes, targets | forced)
+        # For each node those that read it, directly or through changes of shape.
+        self.uses: dict[Node, set[Node]] = {}
         self.roots = self._choose_roots()
         self.units: list[Unit] = []
         self.makers: dict[Node, list[Unit]] = {}
@@ -93,7 +96,7 @@ class _Scheduler:
 
     def _choose_roots(self) -> set[Node]:
         roots = set(self.targets) | {node for node in self.forced if node.op is not SCALAR}
-        uses: dict[Node, set[Node]] = {}
+        uses = self.uses
         for node in self.live:
             for one in node.inputs:
                 uses.setdefault(resolve(one), set()).add(node)
@@ -152,6 +155,8 @@ class _Scheduler:
         alone = node.op.checks or node in self.alone
         if not alone:
             reads = self.stored_inputs(node)
+            if not member.is_reduction and self._into_product(node, reads):
+                return
             for nest in self._candidates(domain, reads):
                 if self._try_join(nest, member, domain, reads):
                     return
@@ -213,6 +218,45 @@ class _Scheduler:
         return before
 
     # ------------------------------------------------------------------ fusion
+
+    def _into_product(self, node: Node, reads: set[Node]) -> bool:
+        """Compute `node` at the end of a matrix product that nothing else reads, if it can be."""
+        for product in reads:
+            call = self.makers[product][0] if self.makers.get(product) else None
+            if (
+                not isinstance(call, Call)
+                or call.fuse is None
+                or product in self.targets
+                or (product.shape, product.dtype) != (node.shape, node.dtype)
+                or self._readers(product) != {node}
+            ):
+                continue
+            try:
+                epilogue = build_epilogue(
+                    product, node, lambda one, own=product: one is not own and self.is_stored(one)  # type: ignore[misc]
+                )
+            except (StoreFirst, Unfusable) as reason:
+                self.declined.append(f"{node}: {reason}")
+                continue
+            del self.makers[product]
+            self.units.remove(call)
+            self.kernel(call.fuse(epilogue))
+            return True
+        return False
+
+    def _readers(self, node: Node) -> set[Node]:
+        """The roots whose computation reads `node`."""
+        found: set[Node] = set()
+        waiting = list(self.uses.get(node, ()))
+        while waiting:
+            one = waiting.pop()
+            if resolve(one) in self.roots:
+                found.add(resolve(one))
+            elif resolve(one) is not one:
+                waiting.extend(self.uses.get(resolve(one), ()))
+            else:
+                waiting.extend(self.uses.get(one, ()))
+        return found
 
     def _candidates(self, domain: Domain, reads: set[Node]) -> list[Nest]:
         """Nests with a fitting domain that share an input or make one, the newest first."""

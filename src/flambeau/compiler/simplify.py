@@ -62,7 +62,8 @@ def _merge_row(used: Sequence[Index], kernel: Kernel) -> list[list[int]]:
     groups = [[axis] for axis in range(lead) if kernel.inner[axis] != 1]
     row = [axis for axis in range(max(lead, 0), count) if kernel.inner[axis] != 1]
     for one, other in zip(row, row[1:], strict=False):
-        if 0 not in kernel.inner and not _walk_as_one(used, first + one, first + other, kernel.inner[other]):
+        together = _walk_as_one(used, first + one, first + other, kernel.inner[other])
+        if not together and 0 not in kernel.inner:
             raise Unfusable("the reduced dimensions cannot be walked as one row")
     if row:
         groups.append(row)

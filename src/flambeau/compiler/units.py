@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from flambeau.compiler.epilogue import Epilogue
 from flambeau.compiler.kernel import Kernel
 from flambeau.compiler.nest import Domain
 from flambeau.graph.index import Coordinates, Index
@@ -73,12 +74,16 @@ class Call(Unit):
     name: str = ""
     key: str = ""
     emit: Callable[[Any, str], None] = lambda module, name: None
-    # Numbers, and (node, byte offset) for addresses.
-    arguments: list[int | tuple[Node, int]] = field(default_factory=list)
+    # Numbers, (node, byte offset) for addresses, and a scalar's node for its bits.
+    arguments: list[int | Node | tuple[Node, int]] = field(default_factory=list)
     total: int = 0
     grain: int = 1
     scratch: int = 0
     target: Node | None = None
+    # The same call with elementwise code at its end, where the template can do that.
+    fuse: Callable[[Epilogue], Call] | None = None
+    # The elementwise code at its end, if each element is written once, when that code has run.
+    last: Epilogue | None = None
 
     @property
     def targets(self) -> list[Node]:

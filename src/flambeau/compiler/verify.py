@@ -10,7 +10,7 @@ from flambeau.core.errors import VerificationError
 
 _OPERANDS = {
     "constant": 0, "scalar": 0, "coordinate": 0, "inside": 0, "load": 0, "store": 1,
-    "accumulate": 1, "reduce": 1, "cast": 1, "select": 3, "fma": 3, "fail": 3,
+    "accumulate": 1, "reduce": 1, "product": 0, "cast": 1, "select": 3, "fma": 3, "fail": 3,
 }  # fmt: skip
 
 

@@ -32,8 +32,10 @@ def live_positions(recording: Recording) -> tuple[Positions, Positions]:
 
 def _held(recording: Recording, logged: dict[int, int]) -> list[Node]:
     """The nodes that somebody outside the recording refers to."""
-    uses, count, held = recording.uses, sys.getrefcount, []
-    for position, node in enumerate(recording.nodes):
+    nodes, uses, count, held = recording.nodes, recording.uses, sys.getrefcount, []
+    # By position: `enumerate` would hold the node too.
+    for position in range(len(nodes)):
+        node = nodes[position]
         # Beside its uses: the list of nodes, the name `node`, and the argument of the call.
         if count(node) - uses[position] > 3 and (
             id(node) not in logged or count(node) - uses[position] - logged[id(node)] > 3
@@ -105,9 +107,10 @@ def _dead(recording: Recording, logged: dict[int, int], kept: set[int]) -> Posit
             if base.op.is_alias and base.recording is not recording:
                 aliases[id(base)] = base
             del base
-    del node, one
+    node = one = None  # type: ignore[assignment]  # what they refer to must not count
     dead = []
-    for number, leaf in enumerate(recording.leaves):
+    for number in range(len(recording.leaves)):
+        leaf = recording.leaves[number]
         # Beside the references: the list of leaves, the name `leaf`, and the argument of the call.
         if (
             leaf.buffer is not None

@@ -15,9 +15,7 @@ from typing import Any
 import flambeau.tensor as T
 from flambeau.tensor import Tensor
 
-_LINEAR = ("linear", "conv1d", "conv2d", "conv3d") + tuple(
-    f"conv_transpose{rank}d" for rank in (1, 2, 3)
-)
+_CONVOLUTIONS = [f"{name}{rank}d" for name in ("conv", "conv_transpose") for rank in (1, 2, 3)]
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -29,7 +27,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     1.6666666666666667
     """
     gains = {"sigmoid": 1.0, "tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 3.0 / 4}
-    gains.update(dict.fromkeys(_LINEAR, 1.0))
+    gains.update(dict.fromkeys(["linear", *_CONVOLUTIONS], 1.0))
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         if isinstance(slope, bool) or not isinstance(slope, int | float):
@@ -222,9 +220,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float | None:
     if not tensor.numel():
-        warnings.warn(
-            "Initializing zero-element tensors is a no-op", UserWarning, stacklevel=3
-        )
+        warnings.warn("Initializing zero-element tensors is a no-op", UserWarning, stacklevel=3)
         return None
     return calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
 

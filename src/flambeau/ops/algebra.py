@@ -26,7 +26,7 @@ class Add(Pointwise):
 
     name, arity, reads = "add", 2, NOTHING
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         return np.add(a, b)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
@@ -47,7 +47,7 @@ class Sub(Pointwise):
             "Use the `^` or `logical_xor()` operator instead."
         )
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         return np.subtract(a, b)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
@@ -62,7 +62,7 @@ class Mul(Pointwise):
 
     name, arity, reads = "mul", 2, INPUTS
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         return np.multiply(a, b)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
@@ -84,7 +84,7 @@ class Div(Pointwise):
     domain = (0.5, 2.0)
     cost = 4
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         return np.divide(a, b)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
@@ -106,7 +106,7 @@ class Neg(Pointwise):
     def refuse(self, kind: dtype) -> Exception:
         return RuntimeError(f"Negation, the `-` operator, on a bool tensor {_INVERT_A_MASK}")
 
-    def numpy(self, x: np.ndarray) -> np.ndarray:
+    def numpy(self, x: np.ndarray) -> Any:
         return np.negative(x)
 
     def lower(self, e: Expressions, x: int) -> int:
@@ -121,7 +121,7 @@ class Abs(Pointwise):
 
     name, reads, accepts, refusal = "abs", INPUTS, NUMBERS, "abs_cpu"
 
-    def numpy(self, x: np.ndarray) -> np.ndarray:
+    def numpy(self, x: np.ndarray) -> Any:
         return np.abs(x)
 
     def lower(self, e: Expressions, x: int) -> int:
@@ -136,7 +136,7 @@ class Sign(Pointwise):
 
     name, reads = "sign", NOTHING
 
-    def numpy(self, x: np.ndarray) -> np.ndarray:
+    def numpy(self, x: np.ndarray) -> Any:
         if x.dtype == np.bool:
             return x
         return (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype)

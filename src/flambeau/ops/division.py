@@ -34,7 +34,7 @@ class FloorDiv(FloatDivision):
 
     name, refusal, reads = "floor_div", "div_floor_cpu", NOTHING
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         remainder = np.fmod(a, b)
         quotient = (a - remainder) / b
         quotient = np.where((remainder != 0) & ((b < 0) != (remainder < 0)), quotient - 1, quotient)
@@ -66,7 +66,7 @@ class Remainder(FloatDivision):
 
     name, refusal = "remainder", "remainder_cpu"
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         rest = np.fmod(a, b)
         return np.where((rest != 0) & ((b < 0) != (rest < 0)), rest + b, rest)
 
@@ -84,7 +84,7 @@ class Fmod(FloatDivision):
 
     name, refusal = "fmod", "fmod_cpu"
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         return np.fmod(a, b)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
@@ -117,7 +117,7 @@ class IntegerFloorDiv(IntegerDivision):
 
     name, refusal = "integer_floor_div", "div_floor_cpu"
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         return np.floor_divide(a, _nonzero(b))
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
@@ -131,7 +131,7 @@ class IntegerRemainder(IntegerDivision):
 
     name, refusal = "integer_remainder", "remainder_cpu"
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         return np.remainder(a, _nonzero(b))
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
@@ -144,7 +144,7 @@ class IntegerFmod(IntegerDivision):
 
     name, refusal = "integer_fmod", "fmod_cpu"
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         return np.fmod(a, _nonzero(b))
 
     def lower(self, e: Expressions, a: int, b: int) -> int:

@@ -103,9 +103,9 @@ class MathFunction(Pointwise):
 
     cost = 10
     accepts = FLOATS
-    meaning: ClassVar[Callable[..., np.ndarray]]
+    meaning: ClassVar[Callable[..., Any]]
 
-    def numpy(self, *arrays: Any, **_: Any) -> np.ndarray:
+    def numpy(self, *arrays: Any, **_: Any) -> Any:
         wide = [one.astype(np.float64) for one in arrays]
         return np.asarray(type(self).meaning(*wide)).astype(arrays[0].dtype)
 

@@ -83,7 +83,7 @@ class Sigmoid(MathFunction):
 
     name, reads = "sigmoid", OUTPUT
 
-    def numpy(self, x: np.ndarray) -> np.ndarray:
+    def numpy(self, x: np.ndarray) -> Any:
         return np.asarray(1 / (1 + np.exp(-x)))
 
     def lower(self, e: Expressions, x: int) -> int:

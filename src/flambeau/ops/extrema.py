@@ -43,7 +43,7 @@ class Maximum(Pointwise):
 
     name, arity, reads = "maximum", 2, INPUTS
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         return np.maximum(a, b)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
@@ -60,7 +60,7 @@ class Minimum(Pointwise):
 
     name, arity, reads = "minimum", 2, INPUTS
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         return np.minimum(a, b)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
@@ -77,7 +77,7 @@ class Clamp(Pointwise):
 
     name, arity, reads, accepts, refusal = "clamp", 3, INPUTS, NUMBERS, "clamp_cpu"
 
-    def numpy(self, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    def numpy(self, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> Any:
         return np.minimum(np.maximum(x, low), high)
 
     def lower(self, e: Expressions, x: int, low: int, high: int) -> int:
@@ -98,7 +98,7 @@ class ClampMin(Pointwise):
 
     name, arity, reads, accepts, refusal = "clamp_min", 2, INPUTS, NUMBERS, "clamp_cpu"
 
-    def numpy(self, x: np.ndarray, low: np.ndarray) -> np.ndarray:
+    def numpy(self, x: np.ndarray, low: np.ndarray) -> Any:
         return np.maximum(x, low)
 
     def lower(self, e: Expressions, x: int, low: int) -> int:
@@ -115,7 +115,7 @@ class ClampMax(Pointwise):
 
     name, arity, reads, accepts, refusal = "clamp_max", 2, INPUTS, NUMBERS, "clamp_cpu"
 
-    def numpy(self, x: np.ndarray, high: np.ndarray) -> np.ndarray:
+    def numpy(self, x: np.ndarray, high: np.ndarray) -> Any:
         return np.minimum(x, high)
 
     def lower(self, e: Expressions, x: int, high: int) -> int:
@@ -135,7 +135,7 @@ class Relu(Pointwise):
     def refuse(self, kind: dtype) -> Exception:
         return RuntimeError("Boolean inputs not supported for relu")
 
-    def numpy(self, x: np.ndarray) -> np.ndarray:
+    def numpy(self, x: np.ndarray) -> Any:
         return np.where(x < 0, x.dtype.type(0), x)
 
     def lower(self, e: Expressions, x: int) -> int:

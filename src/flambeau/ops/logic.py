@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Logical(Pointwise):
     def result_dtype(self, kind: dtype) -> dtype:
         return dtypes.bool
 
-    def numpy(self, *arrays: np.ndarray) -> np.ndarray:
+    def numpy(self, *arrays: np.ndarray) -> Any:
         return np.asarray(self.meaning(*arrays))
 
     def lower(self, e: Expressions, *values: int) -> int:
@@ -67,7 +67,7 @@ class Bitwise(Pointwise):
     function: ClassVar[str]
     meaning: ClassVar[np.ufunc]
 
-    def numpy(self, *arrays: np.ndarray) -> np.ndarray:
+    def numpy(self, *arrays: np.ndarray) -> Any:
         return np.asarray(self.meaning(*arrays))
 
     def lower(self, e: Expressions, *values: int) -> int:
@@ -113,7 +113,7 @@ class ShiftLeft(Shift):
 
     name, refusal = "shift_left", "lshift_cpu"
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         inside = (b >= 0) & (b < 8 * a.itemsize)
         return np.where(inside, np.left_shift(a, np.where(inside, b, 0)), a.dtype.type(0))
 
@@ -128,7 +128,7 @@ class ShiftRight(Shift):
 
     name, refusal = "shift_right", "rshift_cpu"
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         inside = (b >= 0) & (b < 8 * a.itemsize)
         emptied = np.where(a < 0, -1, 0).astype(a.dtype)
         return np.where(inside, np.right_shift(a, np.where(inside, b, 0)), emptied)

@@ -24,7 +24,7 @@ class Sqrt(Pointwise):
 
     name, reads, accepts, cost, domain = "sqrt", OUTPUT, FLOATS, 4, (0.2, 3.0)
 
-    def numpy(self, x: np.ndarray) -> np.ndarray:
+    def numpy(self, x: np.ndarray) -> Any:
         return np.sqrt(x)
 
     def lower(self, e: Expressions, x: int) -> int:
@@ -39,7 +39,7 @@ class Rsqrt(MathFunction):
 
     name, reads, cost, domain = "rsqrt", OUTPUT, 6, (0.2, 3.0)
 
-    def numpy(self, x: np.ndarray) -> np.ndarray:
+    def numpy(self, x: np.ndarray) -> Any:
         return np.asarray(1 / np.sqrt(x.astype(np.float64))).astype(x.dtype)
 
     def gradient(self, grad: Node, node: Node, **_: Any) -> tuple[Node | None, ...]:
@@ -83,7 +83,7 @@ class IntegerPow(Pointwise):
     name, arity, reads, accepts, cost = "integer_pow", 2, NOTHING, INTEGERS, 60
     refusal, differentiable = "pow", False
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         a, b = np.broadcast_arrays(a, b)
         result, factor = np.ones_like(a), a.copy()
         for bit in range(8 * a.itemsize - (a.dtype.kind == "i")):

@@ -1,66 +1,47 @@
-"""Random numbers: draws from a generator's state, and what is made of them, as in PyTorch.
+"""Random numbers: draws from a generator's state, and what PyTorch makes of them.
 
 A state (compiler/templates/mersenne.py says what it holds) is a leaf whose memory the drawing ops
-advance: they run once each, in the order of recording. Distributions return flat nodes.
+advance; they run once each, in the order of recording. Distributions are flat nodes, in the order
+in which the numbers are drawn.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from flambeau.compiler.templates import box_muller, choices, mersenne
-from flambeau.compiler.templates.mersenne import HAS_NORMAL, NORMAL, POSITION, STATE_WORDS, WORDS
+from flambeau.compiler.templates import box_muller as blocks_template
+from flambeau.compiler.templates import choices, mersenne
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
 from flambeau.core.shapes import Shape, broadcast
 from flambeau.graph.lowering import Expressions, StepBuilder
 from flambeau.graph.node import Node, Spec
 from flambeau.graph.op import NOTHING, Elementwise, Sample, Template
-from flambeau.graph.recording import record
+from flambeau.graph.recording import record, scalar
+from flambeau.ops import random_meaning as meaning
+from flambeau.ops.algebra import add, div, neg, scaled, shifted
+from flambeau.ops.comparison import eq, lt
 from flambeau.ops.elementwise_base import Pointwise, edge_values
+from flambeau.ops.exponential import exp, log, log1p
+from flambeau.ops.logic import bitwise_and
+from flambeau.ops.reduction import amax, amin
+from flambeau.ops.rounding import ceil
+from flambeau.ops.scan import cumsum
+from flambeau.ops.selection import cast, where
+from flambeau.ops.shape import expand, iota, reshape
+from flambeau.ops.sorting import argsort
+from flambeau.ops.strided import slice_
+from flambeau.ops.trigonometric import tan
 
-
-def seeded_state(seed: int) -> np.ndarray:
-    """The state after `manual_seed(seed)`."""
-    bits = np.random.MT19937()
-    bits._legacy_seeding(seed % 2**32)
-    state = np.zeros(STATE_WORDS, np.int32)
-    words: Any = bits.state
-    state[:WORDS] = words["state"]["key"].astype(np.uint32).view(np.int32)
-    state[POSITION] = mersenne.SEEDED
-    return state
-
-
-def _next_words(state: np.ndarray, count: int) -> np.ndarray:
-    """The next draws, as uint64, by NumPy's own MT19937; advances `state`."""
-    if count == 0:
-        return np.zeros(0, np.uint64)
-    bits = np.random.MT19937()
-    start = {"key": state[:WORDS].view(np.uint32), "pos": min(int(state[POSITION]), WORDS)}
-    bits.state = {"bit_generator": "MT19937", "state": start}
-    drawn = bits.random_raw(count)
-    end = cast("dict[str, Any]", bits.state)["state"]
-    state[:WORDS] = end["key"].astype(np.uint32).view(np.int32)
-    state[POSITION] = end["pos"]
-    return cast("np.ndarray", drawn)
-
-
-def _next_wide_words(state: np.ndarray, count: int) -> np.ndarray:
-    halves = _next_words(state, 2 * count).reshape(count, 2)
-    return cast("np.ndarray", halves[:, 0] << np.uint64(32) | halves[:, 1])
-
-
-def _uniform53(bits: np.ndarray) -> np.ndarray:
-    return (bits & np.uint64(2**53 - 1)) * 2.0**-53
+_HALVES = (dtypes.float16, dtypes.bfloat16)
 
 
 class Drawing(Template):
-    """What the ops that advance a state share. Their NumPy meanings advance it too, in place."""
+    """What the ops that advance a state share; their NumPy meanings advance it too, in place."""
 
     parameters = ("count",)
     reads = NOTHING
@@ -73,7 +54,7 @@ class Drawing(Template):
 
     def samples(self) -> Iterable[Sample]:
         for count in (0, 1, 2, 5, 624, 1300):
-            yield Sample((seeded_state(count),), {"count": count}, differentiable=False)
+            yield Sample((meaning.seeded_state(count),), {"count": count}, differentiable=False)
 
 
 class Draw32(Drawing):
@@ -82,56 +63,44 @@ class Draw32(Drawing):
     name, result = "draw32", dtypes.int32
 
     def numpy(self, *arrays: np.ndarray, **parameters: Any) -> np.ndarray:
-        return _next_words(arrays[0], parameters["count"]).astype(np.uint32).view(np.int32)
+        return meaning.draw32(arrays[0], parameters["count"]).astype(np.uint32).view(np.int32)
 
     def steps(self, builder: StepBuilder, node: Node) -> None:
         mersenne.add_draws(builder, node, wide=False)
 
 
 class Draw64(Drawing):
-    """The next `count` draws of 64 bits, each two of 32, the first in the high half."""
+    """The next `count` draws of 64 bits: two of 32 each, the first one high."""
 
     name, result = "draw64", dtypes.int64
 
     def numpy(self, *arrays: np.ndarray, **parameters: Any) -> np.ndarray:
-        return _next_wide_words(arrays[0], parameters["count"]).view(np.int64)
+        return meaning.draw64(arrays[0], parameters["count"]).view(np.int64)
 
     def steps(self, builder: StepBuilder, node: Node) -> None:
         mersenne.add_draws(builder, node, wide=True)
 
 
 class DrawNormals(Drawing):
-    """The next `count` standard normals; a pair is drawn at once, and the second may wait."""
+    """The next `count` standard normals; a pair is made at once, and the second may wait."""
 
     name, result = "draw_normals", dtypes.float64
 
     def numpy(self, *arrays: np.ndarray, **parameters: Any) -> np.ndarray:
-        (state,), count = arrays, parameters["count"]
-        kept = state[NORMAL:].view(np.float64)
-        waiting = [float(kept[0])] if state[HAS_NORMAL] else []
-        for _ in range((count - len(waiting) + 1) // 2):
-            angle, other = _uniform53(_next_wide_words(state, 2))
-            radius = math.sqrt(-2.0 * math.log1p(-other))
-            turn = 2.0 * math.pi * angle
-            waiting += [radius * math.cos(turn), radius * math.sin(turn)]
-        state[HAS_NORMAL] = len(waiting) > count
-        if state[HAS_NORMAL]:
-            kept[0] = waiting[-1]
-        return np.array(waiting[:count], np.float64)
+        return meaning.normals(arrays[0], parameters["count"])
 
     def steps(self, builder: StepBuilder, node: Node) -> None:
         mersenne.add_normals(builder, node)
 
 
 class BoxMuller(Template):
-    """Standard normals of 16 or more draws, by blocks of 16; float32 of int32, float64 of int64.
+    """Standard normals of 16 or more draws, by blocks of 16: float32 of int32, float64 of int64.
 
-    Where `count` is no multiple of 16, the last 16 normals are made of the last 16 draws.
+    Where `count` is no multiple of 16, the last 16 draws make the last 16 normals.
     """
 
     name = "box_muller"
     parameters = ("count",)
-    reads = NOTHING
     differentiable = False
 
     def infer(self, *inputs: Spec, **parameters: Any) -> tuple[Shape, dtype]:
@@ -139,69 +108,320 @@ class BoxMuller(Template):
         return (parameters["count"],), kind
 
     def numpy(self, *arrays: np.ndarray, **parameters: Any) -> np.ndarray:
-        (draws,), count = arrays, parameters["count"]
-        whole = count - count % 16
-        blocks = _block32 if draws.dtype == np.int32 else _block64
-        result = np.empty(count, np.float32 if draws.dtype == np.int32 else np.float64)
-        result[:whole] = blocks(draws[:whole])
-        if count != whole:
-            result[-16:] = blocks(draws[-16:])
-        return result
+        return meaning.box_muller(arrays[0], parameters["count"])
 
     def steps(self, builder: StepBuilder, node: Node) -> None:
-        box_muller.add_steps(builder, node)
+        blocks_template.add_steps(builder, node)
 
     def samples(self) -> Iterable[Sample]:
         values = np.random.default_rng(4)
-        for count in (16, 17, 48, 1003):
-            draws = values.integers(-(2**31), 2**31, count + 16, np.int32)
+        for kind, count in [("int32", 16), ("int32", 1003), ("int64", 48), ("int64", 55)]:
+            limits = np.iinfo(kind)
+            size = count + 16 * (count % 16 != 0)
+            draws = values.integers(limits.min, limits.max, size, np.dtype(kind), endpoint=True)
             yield Sample((draws,), {"count": count}, differentiable=False)
 
 
-def _block64(draws: np.ndarray) -> np.ndarray:
-    one, other = np.moveaxis(_uniform53(draws.view(np.uint64)).reshape(-1, 2, 8), 1, 0)
-    radius, angle = np.sqrt(-2.0 * np.log(1.0 - one)), 2.0 * np.pi * other
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).ravel() + 0.0
+class Shuffle(Template):
+    """0 to n-1 in the order that n-1 unsigned draws make (Fisher and Yates, from the front)."""
+
+    name = "shuffle"
+    parameters = ("count",)
+    differentiable = False
+
+    def infer(self, *inputs: Spec, **parameters: Any) -> tuple[Shape, dtype]:
+        return (parameters["count"],), dtypes.int64
+
+    def numpy(self, *arrays: np.ndarray, **parameters: Any) -> np.ndarray:
+        count, order = parameters["count"], np.arange(parameters["count"])
+        for i, draw in enumerate(_unsigned(arrays[0]).tolist()):
+            other = i + draw % (count - i)
+            order[i], order[other] = order[other], order[i]
+        return order
+
+    def steps(self, builder: StepBuilder, node: Node) -> None:
+        choices.add_shuffle(builder, node)
+
+    def samples(self) -> Iterable[Sample]:
+        values = np.random.default_rng(4)
+        for kind, count in [("int32", 0), ("int32", 1), ("int32", 100), ("int64", 9)]:
+            limits = np.iinfo(kind)
+            draws = values.integers(limits.min, limits.max, max(count - 1, 0), np.dtype(kind))
+            yield Sample((draws,), {"count": count}, differentiable=False)
 
 
-def _block32(draws: np.ndarray) -> np.ndarray:
-    """In float32 throughout; its log, sine and cosine are those of the kernel."""
-    f32 = np.float32
-    uniform = ((draws & 0xFFFFFF) * 2.0**-24).astype(f32).reshape(-1, 2, 8)
-    radius = np.sqrt(f32(-2.0) * _log32(f32(1.0) - uniform[:, 0]))
-    sine, cosine = _sine_cosine32(f32(2.0 * math.pi) * uniform[:, 1])
-    return np.stack([radius * cosine, radius * sine], 1).ravel() + f32(0.0)
+class InverseDistribution(Template):
+    """For each target the first place in its row of ascending limits that is not below it."""
+
+    name = "inverse_distribution"
+    differentiable = False
+
+    def infer(self, *inputs: Spec, **parameters: Any) -> tuple[Shape, dtype]:
+        return inputs[1].shape, dtypes.int64
+
+    def numpy(self, *arrays: np.ndarray, **parameters: Any) -> np.ndarray:
+        rows = [np.searchsorted(limits, aims) for limits, aims in zip(*arrays, strict=True)]
+        return np.minimum(np.stack(rows), arrays[0].shape[1] - 1)
+
+    def steps(self, builder: StepBuilder, node: Node) -> None:
+        choices.add_search(builder, node)
+
+    def samples(self) -> Iterable[Sample]:
+        values = np.random.default_rng(4)
+        for categories in (1, 2, 3, 8, 100):
+            limits, targets = np.sort(values.random((3, categories))), values.random((3, 20))
+            targets[:, 0] = limits[:, 0]
+            yield Sample((limits, targets), {}, differentiable=False)
 
 
-def _log32(x: np.ndarray) -> np.ndarray:
-    f32 = np.float32
-    mantissa, exponent = np.frexp(x)
-    small = mantissa < f32(math.sqrt(0.5))
-    exponent = exponent.astype(f32) - small.astype(f32)
-    r = np.where(small, (mantissa - f32(1)) + mantissa, mantissa - f32(1))
-    square = r * r
-    y = _fused(_polynomial32(r, box_muller.LOG) * r, square, exponent * f32(box_muller.LN2_LOW))
-    return _fused(exponent, f32(box_muller.LN2_HIGH), r + (y - square * f32(0.5)))
+class DrawRemainder(Elementwise):
+    """The remainder of an unsigned draw (int32 or int64 bits) by an unsigned int64 span."""
+
+    name = "draw_remainder"
+    reads = NOTHING
+    differentiable = False
+    cost = 10
+
+    def infer(self, *inputs: Spec, **parameters: Any) -> tuple[Shape, dtype]:
+        return broadcast([one.shape for one in inputs], self.name), dtypes.int64
+
+    def numpy(self, *arrays: np.ndarray, **parameters: Any) -> np.ndarray:
+        draws, span = (_unsigned(one).astype(np.uint64) for one in arrays)
+        return np.asarray(draws % span).astype(np.int64)
+
+    def lower(self, e: Expressions, *values: int, **parameters: Any) -> int:
+        draw, span = values
+        return (_rest32 if e.kind(draw) is dtypes.int32 else _rest64)(e, draw, span)
+
+    def samples(self) -> Iterable[Sample]:
+        values = np.random.default_rng(4)
+        for kind, spans in [("int32", (1, 7, 2**31)), ("int64", (1, 2**28, 2**63 - 1, -1, -5))]:
+            limits = np.iinfo(kind)
+            draws = values.integers(limits.min, limits.max, 50, np.dtype(kind))
+            for span in spans:
+                yield Sample((draws, np.array(span, np.int64)), {}, differentiable=False)
 
 
-def _sine_cosine32(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    f32 = np.float32
-    octant = ((x * f32(4.0 / math.pi)).astype(np.int32) + 1) & ~1
-    for part in box_muller.MINUS_QUARTER_PI:
-        x = _fused(octant.astype(f32), f32(part), x)
-    square = x * x
-    near_cosine = _polynomial32(square, box_muller.COS) * square
-    near_cosine = _fused(near_cosine, square, -(square * f32(0.5))) + f32(1)
-    near_sine = _fused(_polynomial32(square, box_muller.SIN) * square, x, x)
-    swapped = (octant & 2) != 0
-    sine = np.where(swapped, near_cosine, near_sine)
-    cosine = np.where(swapped, near_sine, near_cosine)
-    sine = np.where((octant & 4) != 0, -sine, sine)
-    return sine, np.where(((octant + 2) & 4) != 0, -cosine, cosine)
+def _unsigned(draws: np.ndarray) -> np.ndarray:
+    return draws.view(f"uint{8 * draws.itemsize}")
 
 
-def _polynomial32(x: np.ndarray, coefficients: tuple[float, ...]) -> np.ndarray:
-    total = np.full_like(x, coefficients[0])
-    for coefficient in coefficients[1:]:
-        total = _fused(total, x, np.float32(coefficient))
-    return total
+def _rest32(e: Expressions, draw: int, span: int) -> int:
+    """By way of float64, in which a quotient of 32-bit numbers never rounds up to an integer."""
+    low = e.constant(2**32 - 1, dtypes.int64)
+    unsigned = e.call("and", e.cast(draw, dtypes.int64), low)
+    x, divisor = e.cast(unsigned, dtypes.float64), e.cast(span, dtypes.float64)
+    whole = e.call("floor", e.call("div", x, divisor))
+    return e.cast(e.call("sub", x, e.call("mul", whole, divisor)), dtypes.int64)
+
+
+def _rest64(e: Expressions, draw: int, span: int) -> int:
+    """By the remainder of half the draw, as the kernel language divides signed numbers."""
+    one, most = e.constant(1, dtypes.int64), e.constant(2**63 - 1, dtypes.int64)
+    divisor = e.call("max", span, one)
+    half = e.call("and", e.call("shr", draw, one), most)
+    rest = e.call("rem", half, divisor)
+    doubled = e.call("add", e.call("add", rest, rest), e.call("and", draw, one))
+    small = _minus_if_reached(e, doubled, divisor)
+    # A span of 2**63 or more, which looks negative, goes into the draw at most once.
+    negative = e.compare("lt", span, e.constant(0, dtypes.int64))
+    return e.select(negative, _minus_if_reached(e, draw, span), small)
+
+
+def _minus_if_reached(e: Expressions, x: int, span: int) -> int:
+    lowest = e.constant(-(2**63), dtypes.int64)
+    reached = e.compare("ge", e.call("xor", x, lowest), e.call("xor", span, lowest))
+    return e.select(reached, e.call("sub", x, span), x)
+
+
+class FusedMultiplyAdd(Pointwise):
+    """a * b + c, rounded once."""
+
+    name, arity, differentiable = "fused_multiply_add", 3, False
+    accepts = (dtypes.float32, dtypes.float64)
+
+    def numpy(self, *arrays: np.ndarray, **parameters: Any) -> np.ndarray:
+        a, b, c = np.broadcast_arrays(*arrays)
+        return meaning.fused(a, b, c)
+
+    def lower(self, e: Expressions, *values: int, **parameters: Any) -> int:
+        return e.call("fma", *values)
+
+    def edges(self, kind: dtype) -> tuple[np.ndarray, ...]:
+        values = edge_values(kind)
+        return values, values[::-1].copy(), np.roll(values, 5)
+
+
+DRAW32, DRAW64, DRAW_NORMALS = Draw32(), Draw64(), DrawNormals()
+BOX_MULLER, SHUFFLE, INVERSE_DISTRIBUTION = BoxMuller(), Shuffle(), InverseDistribution()
+DRAW_REMAINDER, FUSED_MULTIPLY_ADD = DrawRemainder(), FusedMultiplyAdd()
+
+
+def draw32(state: Node, count: int) -> Node:
+    """The bits of `count` draws, as int32."""
+    return record(DRAW32, (state,), (count,))
+
+
+def draw64(state: Node, count: int) -> Node:
+    """The bits of `count` draws of 64 bits, as int64."""
+    return record(DRAW64, (state,), (count,))
+
+
+def fused_multiply_add(a: Node, b: float, c: float) -> Node:
+    """a * b + c with one rounding, for numbers b and c."""
+    return record(FUSED_MULTIPLY_ADD, (a, scalar(b, a.dtype), scalar(c, a.dtype)))
+
+
+def narrowed(x: Node, kind: dtype) -> Node:
+    """x in `kind`, to which float16 and bfloat16 come by way of float32."""
+    return cast(cast(x, dtypes.float32) if kind in _HALVES else x, kind)
+
+
+# ---------------------------------------------------------------------------------- continuous
+
+
+def uniform24(state: Node, count: int) -> Node:
+    """float32 multiples of 2**-24 from 0 up to 1."""
+    bits = bitwise_and(draw32(state, count), scalar(2**24 - 1, dtypes.int32))
+    return scaled(cast(bits, dtypes.float32), 2.0**-24)
+
+
+def uniform53(state: Node, count: int) -> Node:
+    """float64 multiples of 2**-53 from 0 up to 1."""
+    bits = bitwise_and(draw64(state, count), scalar(2**53 - 1, dtypes.int64))
+    return scaled(cast(bits, dtypes.float64), 2.0**-53)
+
+
+def uniform(state: Node, count: int, low: float, high: float, kind: dtype) -> Node:
+    """Numbers from low up to high; one that rounds up to `high` becomes `low`."""
+    if kind is dtypes.float64:
+        values, width = uniform53(state, count), high - low
+    else:
+        values, width = uniform24(state, count), float(np.float32(high) - np.float32(low))
+    if (low, high) != (0.0, 1.0):
+        values = fused_multiply_add(values, width, low)
+    elif kind not in _HALVES:
+        return values
+    values = cast(values, kind)
+    return where(eq(values, scalar(high, kind)), scalar(low, kind), values)
+
+
+def normal(
+    state: Node, count: int, mean: float, std: float, kind: dtype, contiguous: bool = True
+) -> Node:
+    """Normal numbers: by blocks of 16 if there are that many and their memory is contiguous."""
+    if count < 16 or not contiguous:
+        normals = record(DRAW_NORMALS, (state,), (count,))
+    else:
+        rest = count % 16
+        if kind is dtypes.float64:
+            draws = draw64(state, count + (16 if rest else 0))
+        elif kind is dtypes.float32:
+            draws = draw32(state, count + (16 if rest else 0))
+        else:
+            draws = draw32(state, count + (16 - rest if rest else 0))
+        normals = record(BOX_MULLER, (draws,), (count,))
+    if (mean, std) != (0.0, 1.0):
+        normals = fused_multiply_add(normals, std, mean)
+    return narrowed(normals, kind)
+
+
+def log_normal(state: Node, count: int, mean: float, std: float, kind: dtype) -> Node:
+    """e to the power of normal numbers."""
+    normals = record(DRAW_NORMALS, (state,), (count,))
+    return narrowed(exp(fused_multiply_add(normals, std, mean)), kind)
+
+
+def exponential(state: Node, count: int, rate: float, kind: dtype) -> Node:
+    """Waiting times for events of this rate."""
+    return narrowed(scaled(log1p(neg(uniform53(state, count))), -1.0 / rate), kind)
+
+
+def cauchy(state: Node, count: int, median: float, sigma: float, kind: dtype) -> Node:
+    """Numbers of the Cauchy distribution."""
+    turns = shifted(uniform53(state, count), -0.5)
+    return narrowed(fused_multiply_add(tan(scaled(turns, math.pi)), sigma, median), kind)
+
+
+def geometric(state: Node, count: int, p: float, kind: dtype) -> Node:
+    """How many trials it takes to succeed, each with probability p."""
+    logs = log(uniform53(state, count))
+    return narrowed(ceil(div(logs, scalar(math.log1p(-p), dtypes.float64))), kind)
+
+
+# ------------------------------------------------------------------------------------ integers
+
+
+def integers(state: Node, count: int, low: int, span: int) -> Node:
+    """int64 numbers low to low+span-1; a span of 2**64 is all of them."""
+    draws = draw64(state, count) if span >= 2**28 else draw32(state, count)
+    if span == 2**64:
+        return draws
+    rest = record(DRAW_REMAINDER, (draws, scalar(span, dtypes.int64)))
+    return add(rest, scalar(low, dtypes.int64)) if low else rest
+
+
+def non_negative(state: Node, count: int, kind: dtype) -> Node:
+    """Any number of an integer type that is not negative; of a float type, any exact one."""
+    wide = kind in (dtypes.int64, dtypes.float64)
+    draws = draw64(state, count) if wide else draw32(state, count)
+    span = scalar(largest_whole(kind) + 1, dtypes.int64)
+    return cast(record(DRAW_REMAINDER, (draws, span)), kind)
+
+
+_DIGITS = {dtypes.float16: 11, dtypes.bfloat16: 8, dtypes.float32: 24, dtypes.float64: 53}
+
+
+def largest_whole(kind: dtype) -> int:
+    """The largest number of an integer type; of a float type, up to where it has them all."""
+    if kind.is_floating_point:
+        return int(2 ** _DIGITS[kind])
+    return 1 if kind is dtypes.bool else int(np.iinfo(kind.numpy).max)
+
+
+def permutation(state: Node, count: int) -> Node:
+    """0 to count-1 in random order."""
+    draw = draw32 if count < (2**32 - 1) // 20 else draw64
+    return record(SHUFFLE, (draw(state, max(count - 1, 0)),), (count,))
+
+
+# ------------------------------------------------------------------------------------- choices
+
+
+def bernoulli(state: Node, count: int, p: float) -> Node:
+    """bool: True with probability p."""
+    return lt(uniform53(state, count), scalar(p, dtypes.float64))
+
+
+def bernoulli_each(state: Node, p: Node) -> Node:
+    """bool: True with the probability that flat `p` has at this place."""
+    if p.dtype is dtypes.float64:
+        return lt(uniform53(state, p.spec.numel), p)
+    return lt(uniform24(state, p.spec.numel), cast(p, dtypes.float32))
+
+
+def multinomial(state: Node, weights: Node, samples: int, replacement: bool) -> Node:
+    """int64 (rows, samples): categories drawn with probabilities as the rows of `weights`."""
+    rows, categories = weights.shape
+    if replacement and samples > 1:
+        limits = _running_shares(weights)
+        targets = reshape(uniform53(state, rows * samples), (rows, samples))
+        return record(INVERSE_DISTRIBUTION, (limits, targets))
+    # An exponential race: the category whose weighted clock rings first wins.
+    clocks = exponential(state, rows * categories, 1.0, weights.dtype)
+    scores = div(weights, reshape(clocks, weights.shape))
+    if samples > 1:
+        return slice_(argsort(scores, True), (0, 0), (1, 1), (rows, samples))
+    best = expand(reshape(amax(scores, (1,)), (rows, 1)), scores.shape)
+    places, none = iota(categories), scalar(categories, dtypes.int64)
+    return reshape(amin(where(eq(scores, best), places, none), (1,)), (rows, 1))
+
+
+def _running_shares(weights: Node) -> Node:
+    """The sums of each row up to each place over the whole sum, in float64, 1 at the end."""
+    rows, categories = weights.shape
+    sums = cumsum(weights, 1)
+    total = slice_(sums, (0, categories - 1), (1, 1), (rows, 1))
+    shares = cast(div(sums, total), dtypes.float64)
+    is_last = eq(iota(categories), scalar(categories - 1, dtypes.int64))
+    return where(is_last, scalar(1.0, dtypes.float64), shares)

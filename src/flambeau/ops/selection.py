@@ -34,7 +34,7 @@ class Where(Pointwise):
         _, kind = super().infer(a, b)
         return broadcast([condition.shape, a.shape, b.shape], self.name), kind
 
-    def numpy(self, condition: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, condition: np.ndarray, a: np.ndarray, b: np.ndarray) -> Any:
         return np.where(condition, a, b)
 
     def lower(self, e: Expressions, condition: int, a: int, b: int) -> int:
@@ -75,7 +75,7 @@ class Cast(Pointwise):
     def infer(self, *inputs: Spec, **parameters: Any) -> tuple[Shape, dtype]:
         return inputs[0].shape, parameters["kind"]
 
-    def numpy(self, x: np.ndarray, kind: dtype) -> np.ndarray:
+    def numpy(self, x: np.ndarray, kind: dtype) -> Any:
         # As in PyTorch the way to the 16-bit types, where the evaluator rounds, is by float32.
         narrow = kind in (dtypes.float16, dtypes.bfloat16)
         return x.astype(np.float32 if narrow else kind.numpy)
@@ -110,7 +110,7 @@ class CopySign(Pointwise):
 
     name, arity, reads, accepts = "copysign", 2, INPUTS, FLOATS
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         return np.copysign(a, b)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
@@ -128,7 +128,7 @@ class NextAfter(Pointwise):
     name, arity, reads, refusal = "nextafter", 2, INPUTS, "nextafter_cpu"
     accepts = (dtypes.float32, dtypes.float64)
 
-    def numpy(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         return np.nextafter(a, b)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:

@@ -24,9 +24,7 @@ class Point:
     slope: float
 
 
-def cubic_minimum(
-    one: Point, other: Point, bounds: tuple[float, float] | None = None
-) -> float:
+def cubic_minimum(one: Point, other: Point, bounds: tuple[float, float] | None = None) -> float:
     """Where the cubic through two points with their slopes is smallest, within the bounds."""
     low, high = bounds or (min(one.step, other.step), max(one.step, other.step))
     left, right = (one, other) if one.step <= other.step else (other, one)

@@ -18,7 +18,7 @@ class NAdam(RuleOptimizer):
     >>> w.grad = torch.ones(1)
     >>> optim.NAdam([w], lr=0.25).step()
     >>> round(w.item(), 4)
-    0.6839
+    0.7359
     """
 
     scalar_state = ("step", "mu_product")
@@ -38,9 +38,7 @@ class NAdam(RuleOptimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_not_negative(
-            lr=lr, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay
-        )
+        check_not_negative(lr=lr, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay)
         check_betas(betas)
         defaults = {
             "lr": lr,

@@ -27,7 +27,7 @@ from flambeau.runtime.llvm.blocks import F32, F64, I32, I64, for_range, i64
 BLOCK, HALF = 16, 8
 
 
-def single(value: float) -> float:
+def as_float32(value: float) -> float:
     """The nearest float32."""
     return float(struct.unpack("f", struct.pack("f", value))[0])
 
@@ -36,7 +36,7 @@ LOG = (
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
     -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 )  # fmt: skip
-LN2_HIGH, LN2_LOW = 0.693359375, single(-2.12194440e-4)
+LN2_HIGH, LN2_LOW = 0.693359375, as_float32(-2.12194440e-4)
 SIN = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
 COS = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
 MINUS_QUARTER_PI = (-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)
@@ -104,7 +104,7 @@ def _emit_block(module: ir.Module, name: str, single: bool) -> ir.Function:
     b = ir.IRBuilder(function.append_basic_block())
     one, other = (_uniforms(b, b.gep(draws, [i64(k)]), single) for k in (0, HALF))
     radius = call_intrinsic("sqrt", _log(1.0 - one, single) * -2.0)
-    angle = other * (single(2.0 * math.pi) if single else 2.0 * math.pi)
+    angle = other * (as_float32(2.0 * math.pi) if single else 2.0 * math.pi)
     sine, cosine = _sine_cosine(angle) if single else _library(angle, "sin", "cos")
     for place, factor in ((0, cosine), (HALF, sine)):
         # Adding zero makes -0 a 0, as PyTorch's addition of the mean does.
@@ -138,7 +138,7 @@ def _log32(x: Lanes) -> Lanes:
     """Natural logarithm of normal positive float32 numbers."""
     bits = x.to_bits()
     mantissa = ((bits & 0x7FFFFF) | 0x3F000000).to_float()  # in [0.5, 1)
-    small = mantissa < single(math.sqrt(0.5))
+    small = mantissa < as_float32(math.sqrt(0.5))
     exponent = _to_float((bits >> 23) - 126, F32) - select(small, x.lift(1.0), 0.0)
     r = select(small, (mantissa - 1.0) + mantissa, mantissa - 1.0)
     square = r * r
@@ -148,10 +148,10 @@ def _log32(x: Lanes) -> Lanes:
 
 def _sine_cosine(x: Lanes) -> tuple[Lanes, Lanes]:
     """Sine and cosine of float32 angles from 0 to a few turns."""
-    scaled = x * single(4.0 / math.pi)
+    scaled = x * as_float32(4.0 / math.pi)
     octant = (x.wrap(x.builder.fptosi(scaled.value, like(x.kind, I32))) + 1) & ~1
     for part in MINUS_QUARTER_PI:
-        x = fma(_to_float(octant, F32), single(part), x)
+        x = fma(_to_float(octant, F32), as_float32(part), x)
     square = x * x
     near_cosine = fma(_polynomial(square, COS) * square, square, -(square * 0.5)) + 1.0
     near_sine = fma(_polynomial(square, SIN) * square, x, x)
@@ -164,7 +164,7 @@ def _sine_cosine(x: Lanes) -> tuple[Lanes, Lanes]:
 
 def _polynomial(x: Lanes, coefficients: Sequence[float]) -> Lanes:
     """Horner's rule, highest power first, every step fused."""
-    total = x.lift(single(coefficients[0]))
+    total = x.lift(as_float32(coefficients[0]))
     for coefficient in coefficients[1:]:
-        total = fma(total, x, single(coefficient))
+        total = fma(total, x, as_float32(coefficient))
     return total

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+from llvmlite import ir
+
+from flambeau.compiler.epilogue import Epilogue
 from flambeau.compiler.templates import gemm
+from flambeau.compiler.templates.gemm_plan import DEPTH
 from flambeau.compiler.units import Call
 from flambeau.graph.lowering import StepBuilder
 from flambeau.graph.node import Node
@@ -32,38 +37,58 @@ def add_steps(builder: StepBuilder, node: Node) -> None:
         inner,
     )  # fmt: skip
     size = node.dtype.itemsize
-    for a_at, b_at, c_at in _outer_offsets(groups):
-        places = (
-            (a, (a_offset + a_at) * size),
-            (b, (b_offset + b_at) * size),
-            (node, c_at * size),
-        )
-        builder.kernel(_call(problem, node, places))
+    offsets = _outer_offsets(groups)
+    for a_at, b_at, c_at in offsets:
+        operands_at = ((a, (a_offset + a_at) * size), (b, (b_offset + b_at) * size))
+        call = _call(problem, node, operands_at, c_at * size)
+        if len(offsets) == 1 and node.dtype.is_floating_point:
+            call.fuse = functools.partial(_call, problem, node, operands_at, c_at * size)
+        builder.kernel(call)
 
 
-def _call(problem: gemm.Problem, node: Node, places: tuple[Any, Any, Any]) -> Call:
+def _call(
+    problem: gemm.Problem, node: Node, operands: Any, offset: int, epilogue: Epilogue | None = None
+) -> Call:
+    """The call of a product, with what `epilogue` makes of it as its result."""
     spec = gemm.GemmSpec(
         node.dtype.name,
         gemm.layout_of(problem.m, problem.k, *problem.a_strides[1:]),
         gemm.layout_of(problem.k, problem.n, *problem.b_strides[1:]),
         problem.batch > 1,
+        None if epilogue is None else epilogue.text,
     )
     lanes = machine.lanes()
     work = gemm.work_items(spec, problem, lanes)
-    numbers = gemm.arguments(problem, work, 0, 0, 0)
+    target = node if epilogue is None else epilogue.target
+    name = f"matmul {problem.batch}x{problem.m}x{problem.k}x{problem.n}"
 
     def emit(module: Any, name: str) -> None:
-        gemm.emit_gemm(module, name, spec, lanes)
+        gemm.emit_gemm(module, name, spec, lanes, None if epilogue is None else finish)
+
+    def finish(
+        b: ir.IRBuilder, args: Any, sums: Any, batch: Any, row: Any, column: Any, mask: Any
+    ) -> ir.Value:
+        assert epilogue is not None
+        count = len(epilogue.entries)
+        loaded = [gemm.load_slot(b, args, gemm.Slot.EPILOGUE + number) for number in range(count)]
+        return epilogue.emit(b, loaded, sums, (batch, row, column), mask)
 
     return Call(
-        name=f"matmul {problem.batch}x{problem.m}x{problem.k}x{problem.n}",
+        name=name if epilogue is None else f"{name} then {epilogue.target.op.name}",
         key=f"{spec} {lanes}",
         emit=emit,
-        arguments=[*places, *numbers[3:]],
+        arguments=[
+            *operands,
+            (target, offset),
+            *gemm.arguments(problem, work, 0, 0, 0)[3:],
+            *([] if epilogue is None else epilogue.entries),
+        ],
         total=0 if 0 in node.shape else work.total,
         grain=work.grain,
         scratch=work.scratch_bytes,
-        target=node,
+        target=target,
+        # Sums of more than one slice of k wait in the result's memory.
+        last=epilogue if problem.k <= DEPTH else None,
     )
 
 

@@ -20,9 +20,10 @@ from flambeau.compiler.mathlib.lanes import Lanes, call_intrinsic
 from flambeau.compiler.units import Call
 from flambeau.graph.lowering import StepBuilder
 from flambeau.graph.node import Node
+from flambeau.runtime.llvm import machine
 from flambeau.runtime.llvm.blocks import F64, I32, I64, for_range, i64, stack_slot
 
-# Where things are in a state. From SEEDED on there is no word left; SEEDED says that none was drawn.
+# Where things are in a state. At position WORDS no word is left; SEEDED says nothing was drawn.
 WORDS = 624
 POSITION, HAS_NORMAL, NORMAL, STATE_WORDS = WORDS, WORDS + 1, WORDS + 2, WORDS + 4
 SEEDED = WORDS + 1
@@ -40,8 +41,6 @@ def add_draws(builder: StepBuilder, node: Node, wide: bool) -> None:
     """Add the kernel that fills `node` with draws of 32 bits, or of 64 if `wide`."""
 
     def emit(module: ir.Module, name: str) -> None:
-        from flambeau.runtime.llvm import machine
-
         emit_draws(module, name, wide, machine.lanes())
 
     _add(builder, node, f"draws{64 if wide else 32}", emit)
@@ -51,8 +50,6 @@ def add_normals(builder: StepBuilder, node: Node) -> None:
     """Add the kernel that fills `node` with standard normals, in float64."""
 
     def emit(module: ir.Module, name: str) -> None:
-        from flambeau.runtime.llvm import machine
-
         emit_normals(module, name, machine.lanes())
 
     _add(builder, node, "normals", emit)

@@ -125,9 +125,7 @@ def rrelu_(
 
 
 @computed_wide
-def _exponential_linear(
-    input: Tensor, alpha: float, scale: float, input_scale: float
-) -> Tensor:
+def _exponential_linear(input: Tensor, alpha: float, scale: float, input_scale: float) -> Tensor:
     # The exponential of a large positive x would be infinite, and its gradient not a number.
     negative = T.expm1(input.clamp(max=0) * input_scale)
     return T.where(input > 0, input * scale, negative * (alpha * scale))
@@ -288,7 +286,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     Source: Howard et al., https://arxiv.org/abs/1905.02244
 
     >>> F.hardswish(torch.tensor([-4.0, 1.0, 4.0]))
-    tensor([-0.0000,  0.6667,  4.0000])
+    tensor([-0.0000, 0.6667, 4.0000])
     """
     # Cases rather than a product: the gradient at +3 is 1, that of relu6 there is 0.
     curve = T.where(input < 3, input * (input + 3.0) / 6.0, input)
@@ -311,9 +309,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     tensor([-0.5000,  0.0000])
     """
     if lambd < 0:
-        raise RuntimeError(
-            f"lambda must be greater or equal to 0, but found to be {lambd}."
-        )
+        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
     outside = T.where(input > lambd, input - lambd, input + lambd)
     return T.where((input >= -lambd) & (input <= lambd), 0.0, outside)
 
@@ -363,8 +359,6 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise RuntimeError("glu does not support 0-dimensional tensors")
     size = input.shape[dim]
     if size % 2:
-        raise RuntimeError(
-            f"Halving dimension must be even, but dimension {dim} is size {size}"
-        )
+        raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {size}")
     half = size // 2
     return input.narrow(dim, 0, half) * T.sigmoid(input.narrow(dim, half, half))

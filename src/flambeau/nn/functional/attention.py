@@ -92,8 +92,7 @@ def _check_shapes(
     rank = query.dim()
     if rank not in (2, 3):
         raise AssertionError(
-            "query should be unbatched 2D or batched 3D tensor but received "
-            f"{rank}-D query tensor"
+            f"query should be unbatched 2D or batched 3D tensor but received {rank}-D query tensor"
         )
     if key.dim() != rank or value.dim() != rank:
         raise AssertionError(
@@ -133,12 +132,34 @@ def _split_heads(tensor: Tensor, products: int) -> Tensor:
     return tensor.reshape(tensor.shape[0], products, -1).transpose(0, 1)
 
 
-def _static(tensor: Tensor, name: str, products: int, head_dim: int) -> Tensor:
-    if tensor.shape[0] != products or tensor.shape[2] != head_dim:
-        raise AssertionError(
-            f"expecting {name} of shape ({products}, S, {head_dim}), but got {tuple(tensor.shape)}"
-        )
-    return tensor
+def _with_batch(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The inputs with a batch of one: the same object where they were the same."""
+    lifted = {id(tensor): tensor.unsqueeze(1) for tensor in (query, key, value)}
+    return lifted[id(query)], lifted[id(key)], lifted[id(value)]
+
+
+def _extended(
+    tensor: Tensor,
+    name: str,
+    bias: Tensor | None,
+    static: Tensor | None,
+    products: int,
+    add_zero: bool,
+) -> Tensor:
+    """Keys or values by head, (N H, S, E / H), with the trained and the zero entry if wanted."""
+    if bias is not None:
+        if static is not None:
+            raise AssertionError(f"bias cannot be added to static_{name}.")
+        tensor = T.cat([tensor, bias.expand(1, tensor.shape[1], -1)])
+    heads = _split_heads(tensor, products)
+    if static is not None:
+        if (static.shape[0], static.shape[2]) != (products, heads.shape[2]):
+            raise AssertionError(
+                f"expecting static_{name} of shape ({products}, S, {heads.shape[2]}), but got "
+                f"{tuple(static.shape)}"
+            )
+        heads = static
+    return pad(heads, (0, 0, 0, 1)) if add_zero else heads
 
 
 def _thirds(tensor: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -208,47 +229,26 @@ def multi_head_attention_forward(
     """
     same_width = not use_separate_proj_weight
     _check_shapes(query, key, value, embed_dim_to_check, num_heads, same_width)
-    batched = query.dim() == 3
-    inputs = (query, key, value)
-    if not batched:
-        # One object for equal inputs: the projection shares its product between them.
-        lifted = {id(tensor): tensor.unsqueeze(1) for tensor in inputs}
-        inputs = (lifted[id(query)], lifted[id(key)], lifted[id(value)])
-        if key_padding_mask is not None:
-            key_padding_mask = key_padding_mask.unsqueeze(0)
-    queries, batch, embed_dim = inputs[0].shape
-    products, head_dim = batch * num_heads, embed_dim // num_heads
     if is_causal and attn_mask is None:
         raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+    batched = query.dim() == 3
+    inputs = (query, key, value) if batched else _with_batch(query, key, value)
+    if not batched and key_padding_mask is not None:
+        key_padding_mask = key_padding_mask.unsqueeze(0)
     separate = (q_proj_weight, k_proj_weight, v_proj_weight)
-    q, k, v = _projections(
-        inputs, in_proj_weight, separate, in_proj_bias, use_separate_proj_weight
-    )
+    q, k, v = _projections(inputs, in_proj_weight, separate, in_proj_bias, use_separate_proj_weight)
+    queries, batch, embed_dim = q.shape
+    products = batch * num_heads
     padding = canonical_mask(key_padding_mask, "key_padding_mask", q.dtype)
     mask = canonical_mask(attn_mask, "attn_mask", q.dtype)
     if mask is not None:
-        mask = _check_mask(mask, queries, inputs[1].shape[0], products)
-    added = 0
-    if bias_k is not None and bias_v is not None:
-        if static_k is not None or static_v is not None:
-            raise AssertionError("bias cannot be added to static key or value.")
-        k = T.cat([k, bias_k.expand(1, batch, -1)])
-        v = T.cat([v, bias_v.expand(1, batch, -1)])
-        added += 1
-    elif bias_k is not None or bias_v is not None:
-        raise AssertionError("bias_k and bias_v must be given together")
-    q = _split_heads(q, products)
-    k = _split_heads(k, products) if static_k is None else _static(
-        static_k, "static_k", products, head_dim
-    )
-    v = _split_heads(v, products) if static_v is None else _static(
-        static_v, "static_v", products, head_dim
-    )
-    if add_zero_attn:
-        k, v = pad(k, (0, 0, 0, 1)), pad(v, (0, 0, 0, 1))
-        added += 1
+        mask = _check_mask(mask, queries, k.shape[0], products)
+    keys = _extended(k, "k", bias_k, static_k, products, add_zero_attn)
+    values = _extended(v, "v", bias_v, static_v, products, add_zero_attn)
+    added = int(bias_k is not None) + int(add_zero_attn)
     mask = _merged_masks(mask, padding, added, num_heads)
-    output, weights = _attend(q, k, v, mask, dropout_p if training else 0.0, need_weights)
+    heads = _split_heads(q, products)
+    output, weights = _attend(heads, keys, values, mask, dropout_p * training, need_weights)
     output = output.transpose(0, 1).reshape(queries, batch, embed_dim)  # (L, N, E)
     output = linear(output, out_proj_weight, out_proj_bias)
     if weights is not None:

@@ -33,9 +33,7 @@ def _drop(input: Tensor, p: float, shape: tuple[int, ...], inplace: bool) -> Ten
     return input.mul_(noise) if inplace else input * noise
 
 
-def dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Tensor:
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """In training, each element is 0 with probability p and divided by 1 - p otherwise.
 
     >>> F.dropout(torch.ones(2), training=False)
@@ -50,8 +48,7 @@ def dropout(
 def _channels(input: Tensor) -> tuple[int, ...]:
     if input.dim() < 2:
         raise RuntimeError(
-            "Feature dropout requires at least 2 dimensions in the input, but got "
-            f"{input.dim()}"
+            f"Feature dropout requires at least 2 dimensions in the input, but got {input.dim()}"
         )
     return (input.shape[0], input.shape[1], *[1] * (input.dim() - 2))
 
@@ -116,9 +113,7 @@ def dropout3d(
     return _channel_dropout(input, p, training, inplace, unbatched=4)
 
 
-def _alpha(
-    input: Tensor, p: float, shape: tuple[int, ...], inplace: bool
-) -> Tensor:
+def _alpha(input: Tensor, p: float, shape: tuple[int, ...], inplace: bool) -> Tensor:
     if p == 1.0:
         return input.mul_(0.0) if inplace else input * 0.0
     scale = 1.0 / math.sqrt((_SATURATED**2 * p + 1) * (1 - p))

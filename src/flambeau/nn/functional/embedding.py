@@ -17,8 +17,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """
     if tensor.dtype is not T.int64:
         raise RuntimeError(
-            "one_hot is only applicable to index tensor of type LongTensor, but got "
-            f"{tensor.dtype}"
+            f"one_hot is only applicable to index tensor of type LongTensor, but got {tensor.dtype}"
         )
     if not tensor.numel():
         if num_classes <= 0:

@@ -159,9 +159,7 @@ def triplet_margin_with_distance_loss(
     return reduced(_triplet(distance, anchor, positive, negative, margin, swap), reduction)
 
 
-def _as_rows(
-    name: str, input: Tensor, target: Tensor, listed: bool
-) -> tuple[Tensor, Tensor]:
+def _as_rows(name: str, input: Tensor, target: Tensor, listed: bool) -> tuple[Tensor, Tensor]:
     """The input as (N, C) and the target as (N, 1), or (N, C) if it lists classes."""
     classes = input.shape[-1] if input.dim() else 1
     rows = input.numel() // max(classes, 1)

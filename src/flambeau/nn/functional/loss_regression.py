@@ -179,10 +179,8 @@ def poisson_nll_loss(
     tensor(1.)
     """
     reduction = resolve_reduction(size_average, reduce, reduction)
-    if log_input:
-        loss = T.exp(input) - target * input
-    else:
-        loss = input - target * T.log(input + eps)
+    rate, log_rate = (T.exp(input), input) if log_input else (input, T.log(input + eps))
+    loss = rate - target * log_rate
     if full:
         count = T.where(target > 1, target, 1.0)
         stirling = count * T.log(count) - count + 0.5 * T.log(2 * math.pi * count)

@@ -24,9 +24,8 @@ def _moments(input: Tensor, dims: Dims) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _affine(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-    if weight is not None:
-        input = input * weight
-    return input if bias is None else input + bias
+    scaled = input if weight is None else input * weight
+    return scaled if bias is None else scaled + bias
 
 
 def _per_channel(values: Tensor | None, rank: int) -> Tensor | None:
@@ -219,8 +218,7 @@ def instance_norm(
     count = math.prod(input.shape[2:])
     if count == 1:
         raise ValueError(
-            "Expected more than 1 spatial element when training, got input size "
-            f"{input.shape}"
+            f"Expected more than 1 spatial element when training, got input size {input.shape}"
         )
     dims = tuple(range(2, input.dim()))
     mean, centred, variance = _moments(input, dims)

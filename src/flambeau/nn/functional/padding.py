@@ -50,12 +50,14 @@ def _pad_dim(input: Tensor, dim: int, left: int, right: int, mode: str) -> Tenso
     """Pad one dimension; a negative amount crops."""
     added_left, added_right = max(left, 0), max(right, 0)
     size = input.shape[dim] + left + right
+    kept = input
     if mode == "circular":  # what is cut off one end does not come back at the other
-        input = input.narrow(dim, max(-left, 0), size - added_left - added_right)
+        kept = input.narrow(dim, max(-left, 0), size - added_left - added_right)
         left = right = 0
+    padded = kept
     if added_left or added_right:
-        input = T.cat(PIECES[mode](input, dim, added_left, added_right), dim)
-    return input if input.shape[dim] == size else input.narrow(dim, max(-left, 0), size)
+        padded = T.cat(PIECES[mode](kept, dim, added_left, added_right), dim)
+    return padded if padded.shape[dim] == size else padded.narrow(dim, max(-left, 0), size)
 
 
 def _check(input: Tensor, pad: Sequence[int], mode: str, value: float | None) -> None:
@@ -95,8 +97,8 @@ def pad(
     _check(input, pad, mode, value)
     if mode == "constant":
         return T.constant_pad_nd(input, list(pad), 0 if value is None else value)
-    # Each dimension is padded before any is read from, so the order does not matter.
+    padded = input
     for index in range(len(pad) // 2):
         left, right = pad[2 * index : 2 * index + 2]
-        input = _pad_dim(input, input.dim() - 1 - index, left, right, mode)
-    return input
+        padded = _pad_dim(padded, input.dim() - 1 - index, left, right, mode)
+    return padded

@@ -96,9 +96,10 @@ class Sequential(_Numbered):
             self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:
+        value = input
         for module in self._modules.values():
-            input = module(input)  # type: ignore[misc]
-        return input
+            value = module(value)  # type: ignore[misc]
+        return value
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):

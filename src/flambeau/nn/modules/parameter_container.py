@@ -14,9 +14,11 @@ from flambeau.tensor import Tensor
 
 def _registered(value: Any) -> Any:
     """Plain tensors become parameters; anything else is kept as it is."""
-    return Parameter(value) if isinstance(value, Tensor) and not isinstance(
-        value, Parameter
-    ) else value
+    return (
+        Parameter(value)
+        if isinstance(value, Tensor) and not isinstance(value, Parameter)
+        else value
+    )
 
 
 def _line(key: object, value: Any, kind: str) -> str:
@@ -154,7 +156,7 @@ class ParameterDict(Module):
 
     def get(self, key: str, default: Any = None) -> Any:
         """A parameter, or `default` if there is none."""
-        return self[key] if key in self else default
+        return self[key] if key in self._keys else default
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """A parameter; `default` is put in if there is none."""

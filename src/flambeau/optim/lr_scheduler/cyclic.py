@@ -163,8 +163,9 @@ class OneCycleLR(_WithMomentum):
 
     >>> w = torch.ones(1, requires_grad=True)
     >>> sgd = optim.SGD([w], lr=1.0, momentum=0.9)
-    >>> optim.lr_scheduler.OneCycleLR(sgd, max_lr=1.0, total_steps=10).get_last_lr()
-    [0.04]
+    >>> schedule = optim.lr_scheduler.OneCycleLR(sgd, max_lr=1.0, total_steps=10)
+    >>> round(schedule.get_last_lr()[0], 6)
+    0.04
     """
 
     def __init__(
@@ -191,8 +192,7 @@ class OneCycleLR(_WithMomentum):
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ANNEALING:
             raise ValueError(
-                "anneal_strategy must be one of 'cos' or 'linear', instead got "
-                f"{anneal_strategy}"
+                f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
             )
         self._anneal_func_type = anneal_strategy
         self._schedule_phases = _phases(pct_start * self.total_steps, self.total_steps, three_phase)
@@ -233,16 +233,18 @@ class OneCycleLR(_WithMomentum):
 
 
 def _total_steps(total: int | None, epochs: int | None, per_epoch: int | None) -> int:
-    given = {"total_steps": total} if total is not None else {
-        "epochs": epochs,
-        "steps_per_epoch": per_epoch,
-    }
+    given = (
+        {"total_steps": total}
+        if total is not None
+        else {
+            "epochs": epochs,
+            "steps_per_epoch": per_epoch,
+        }
+    )
     product = 1
     for name, value in given.items():
         if value is None:
-            raise ValueError(
-                "You must define either total_steps OR (epochs AND steps_per_epoch)"
-            )
+            raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
         if not isinstance(value, int) or value <= 0:
             raise ValueError(f"Expected positive integer {name}, but got {value}")
         product *= value
