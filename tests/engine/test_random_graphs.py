@@ -51,13 +51,13 @@ def verified() -> Iterator[None]:
     forget_recording()
 
 
-@examples(60)
+@examples(100)
 @given(PROGRAMS)
 def test_fusion_does_not_change_a_bit(program: Program) -> None:
     running.assert_same_bits(running.fused(program), running.one_by_one(program))
 
 
-@examples(60)
+@examples(100)
 @given(PROGRAMS)
 def test_every_op_computes_what_it_means(program: Program) -> None:
     computed = running.all_held(program)
@@ -69,7 +69,7 @@ def test_every_op_computes_what_it_means(program: Program) -> None:
             raise AssertionError(f"{node} of {[one.spec for one in node.inputs]}: {error}") from None
 
 
-@examples(40)
+@examples(60)
 @given(PROGRAMS)
 def test_threads_do_not_change_a_bit(program: Program) -> None:
     expected = running.fused(program)
@@ -78,7 +78,7 @@ def test_threads_do_not_change_a_bit(program: Program) -> None:
             running.assert_same_bits(running.fused(program), expected)
 
 
-@examples(40)
+@examples(60)
 @given(PROGRAMS)
 def test_a_known_structure_is_not_compiled_again(program: Program) -> None:
     first = running.fused(program)
@@ -111,7 +111,7 @@ def test_vector_width_does_not_change_a_bit(program: Program) -> None:
                 running.assert_same_bits(running.fused(program), expected)
 
 
-@examples(60)
+@examples(100)
 @given(PROGRAMS)
 def test_a_held_leaf_never_changes(program: Program) -> None:
     leaves = program.make_leaves()
@@ -122,7 +122,7 @@ def test_a_held_leaf_never_changes(program: Program) -> None:
     running.assert_same_bits(running.fused(program), held)
 
 
-@examples(40)
+@examples(60)
 @given(PROGRAMS)
 def test_no_buffer_is_left_behind(program: Program) -> None:
     gc.collect()
@@ -133,7 +133,7 @@ def test_no_buffer_is_left_behind(program: Program) -> None:
     assert live_buffers() == before
 
 
-@examples(40)
+@examples(60)
 @given(PROGRAMS, st.randoms(use_true_random=False))
 def test_a_fault_changes_nothing(program: Program, random: Random) -> None:
     expected = running.fused(program)

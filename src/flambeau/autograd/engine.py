@@ -46,7 +46,9 @@ class Call(Protocol):
 
 def identity(node: Node) -> int:
     """What tells values apart: for a leaf the tensor, however often it was read."""
-    return id(node.owner) if node.op is PARAMETER else id(node)
+    if node.op is PARAMETER and node.owner:
+        return id(node.owner())
+    return id(node)
 
 
 def gradients(

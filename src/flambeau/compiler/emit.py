@@ -1,7 +1,7 @@
 """From a kernel to LLVM: the loops over work items, lanes and reductions.
 
-The order of a reduction (see `_fold`) is part of flambeau's numerics: it depends on the sizes of the
-reduced axes and on nothing else, so neither lanes, threads nor fusion change a result.
+The order of a reduction (see `_fold`) is part of flambeau's numerics: it depends on the sizes of
+the reduced axes and on nothing else, so neither lanes, threads nor fusion change a result.
 
 * Along a row: element i of each block of 4096 goes to lane i mod L (L is 32, or 16 for rows of at
   most 16), the lanes are folded by halves, and the blocks in order.
@@ -47,7 +47,9 @@ def work_items(kernel: Kernel) -> int:
     return total * (last if kernel.lanes_along == "inner" else -(-last // chunk_size(kernel)))
 
 
-def emit_kernel(module: ir.Module, name: str, kernel: Kernel, arguments: Arguments, lanes: int) -> None:
+def emit_kernel(
+    module: ir.Module, name: str, kernel: Kernel, arguments: Arguments, lanes: int
+) -> None:
     """Add a function for `kernel` to `module`."""
     function = ir.Function(module, KERNEL_TYPE, name)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
@@ -194,7 +196,12 @@ class _LoopWriter:
         initial = [splat(b, fold.identity, e.lanes) for fold in folds]
         with for_range(b, start, whole, lanes, carried=initial) as loop:
             operands = self._row_body(section, loop.index, None)
-            loop.update([fold.join(b, have, operands[fold.number]) for fold, have in zip(folds, loop.carried, strict=True)])
+            loop.update(
+                [
+                    fold.join(b, have, operands[fold.number])
+                    for fold, have in zip(folds, loop.carried, strict=True)
+                ]
+            )
         e.values = dict(outside)
         rest, before = b.sub(stop, whole), b.block
         with b.if_then(b.icmp_signed(">", rest, i64(0))):
@@ -238,16 +245,24 @@ class _LoopWriter:
         """Fold `count` partial results, in groups of GROUP; the totals become values."""
         b, e = self.builder, self.emitter
         folds = reductions(self.kernel, section)
-        initial = [
-            splat(b, fold.identity, e.lanes) if vector else fold.identity for fold in folds
-        ]
+        initial = [splat(b, fold.identity, e.lanes) if vector else fold.identity for fold in folds]
         outside = dict(e.values)
         with for_range(b, i64(0), count, i64(GROUP), carried=initial) as groups:
             stop = minimum(b, b.add(groups.index, i64(GROUP)), count)
             with for_range(b, groups.index, stop, carried=initial) as loop:
                 operands = partial(loop.index)
-                loop.update([fold.join(b, have, operands[fold.number]) for fold, have in zip(folds, loop.carried, strict=True)])
-            groups.update([fold.join(b, have, more) for fold, have, more in zip(folds, groups.carried, loop.carried, strict=True)])
+                loop.update(
+                    [
+                        fold.join(b, have, operands[fold.number])
+                        for fold, have in zip(folds, loop.carried, strict=True)
+                    ]
+                )
+            groups.update(
+                [
+                    fold.join(b, have, more)
+                    for fold, have, more in zip(folds, groups.carried, loop.carried, strict=True)
+                ]
+            )
         e.values = outside
         for fold, total in zip(folds, groups.carried, strict=True):
             e.values[fold.number] = total

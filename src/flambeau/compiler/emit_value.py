@@ -6,6 +6,7 @@ vectors go through the same instructions, so lanes never change a result.
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass, field
 
@@ -18,7 +19,18 @@ from flambeau.compiler.mathlib import narrow
 from flambeau.compiler.mathlib.lanes import const
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
-from flambeau.runtime.llvm.blocks import F32, F64, I1, I8, I32, I64, for_range, i64, intrinsic, splat
+from flambeau.runtime.llvm.blocks import (
+    F32,
+    F64,
+    I1,
+    I8,
+    I32,
+    I64,
+    for_range,
+    i64,
+    intrinsic,
+    splat,
+)
 
 I16 = ir.IntType(16)
 VOID = ir.VoidType()
@@ -51,8 +63,8 @@ def constant(kind: dtype, value: float | int) -> ir.Constant:
 
 def _within_float32(value: float) -> float:
     largest = 3.4028234663852886e38
-    inside = -largest <= value <= largest or value != value
-    return value if inside else float("inf") * (1 if value > 0 else -1)
+    inside = -largest <= value <= largest
+    return value if inside or math.isnan(value) else float("inf") * (1 if value > 0 else -1)
 
 
 @dataclass
@@ -124,7 +136,9 @@ class SectionEmitter:
             return self._load(number, one)
         values = self._operands(number, one)
         if one.op == "cast":
-            return self._cast(values[0], self.kernel.kinds[one.operands[0]], dtypes.BY_NAME[str(one.detail)])
+            return self._cast(
+                values[0], self.kernel.kinds[one.operands[0]], dtypes.BY_NAME[str(one.detail)]
+            )
         if one.op in _RELATIONS:
             return self._compare(one, values)
         if one.op == "select":
@@ -189,7 +203,9 @@ class SectionEmitter:
         for value, by in address.values:
             if value in self.varying:
                 step = self.values[value]
-                total = b.add(total, step if by is None else b.mul(step, self.wide(self.loaded[by])))
+                total = b.add(
+                    total, step if by is None else b.mul(step, self.wide(self.loaded[by]))
+                )
         return total
 
     def _guards_vary(self, guards: tuple[tuple[object, int], ...]) -> bool:
@@ -237,7 +253,9 @@ class SectionEmitter:
         if self._scattered(address):
             value = self._gather(one, address, mask, vector)
         else:
-            pointer = b.bitcast(self._pointer(one.slot, self._base(address), kind), vector.as_pointer())
+            pointer = b.bitcast(
+                self._pointer(one.slot, self._base(address), kind), vector.as_pointer()
+            )
             value = load_lanes(b, pointer, mask, vector, source.itemsize)
         return from_memory(b, value, source)
 
@@ -246,7 +264,9 @@ class SectionEmitter:
             return self._load_if(self._guard(one.guards, False), one, address, kind)
         return self.builder.load(self._pointer(one.slot, self._base(address), kind))
 
-    def _load_if(self, wanted: ir.Value, one: Instruction, address: Address, kind: ir.Type) -> ir.Value:
+    def _load_if(
+        self, wanted: ir.Value, one: Instruction, address: Address, kind: ir.Type
+    ) -> ir.Value:
         b, before = self.builder, self.builder.block
         with b.if_then(wanted):
             value, inside = b.load(self._pointer(one.slot, self._base(address), kind)), b.block
@@ -331,7 +351,10 @@ class SectionEmitter:
         vectors = [self.wide(each) for each in (condition, value, bound)]
         mask = self._mask_for(one)
         bad = vectors[0] if mask is None else b.and_(vectors[0], mask)
-        with b.if_then(any_lane(b, bad), likely=False), for_range(b, i64(0), i64(self.lanes)) as lane:
+        with (
+            b.if_then(any_lane(b, bad), likely=False),
+            for_range(b, i64(0), i64(self.lanes)) as lane,
+        ):
             here = b.extract_element(bad, lane.index)
             with b.if_then(here, likely=False):
                 cell = b.inttoptr(self.loaded[self.arguments.error], I64.as_pointer())
@@ -379,6 +402,8 @@ def compute(b: ir.IRBuilder, op: str, kind: dtype, values: list[ir.Value]) -> ir
 
 
 def _float(b: ir.IRBuilder, op: str, values: list[ir.Value]) -> ir.Value:
+    if op == "fma":
+        return b.fma(*values)
     if op in ("add", "sub", "mul", "div", "rem", "neg"):
         return getattr(b, "f" + op)(*values)
     if op in ("max", "min"):
@@ -469,7 +494,9 @@ def all_lanes(count: int) -> ir.Constant:
 def any_lane(b: ir.IRBuilder, mask: ir.Value) -> ir.Value:
     """Whether any lane of a mask is set."""
     count = mask.type.count
-    return b.icmp_unsigned("!=", b.bitcast(mask, ir.IntType(count)), ir.Constant(ir.IntType(count), 0))
+    return b.icmp_unsigned(
+        "!=", b.bitcast(mask, ir.IntType(count)), ir.Constant(ir.IntType(count), 0)
+    )
 
 
 def load_lanes(

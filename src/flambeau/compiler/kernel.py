@@ -17,16 +17,21 @@ from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
 from flambeau.graph.index import Index
 
-UNARY = frozenset(
-    "neg abs not floor ceil trunc round sqrt rsqrt exp exp2 expm1 log log2 log10 log1p sin cos tan "
-    "asin acos atan sinh cosh tanh asinh acosh atanh erf erfc erfinv lgamma digamma i0 i0e i1 "
-    "i1e".split()
+# Functions that take tens of instructions.
+SLOW_UNARY = frozenset(
+    {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "erf", "erfc", "erfinv"}
+    | {"sin", "cos", "tan", "asin", "acos", "atan"}
+    | {"sinh", "cosh", "tanh", "asinh", "acosh", "atanh"}
+    | {"lgamma", "digamma", "i0", "i0e", "i1", "i1e"}
 )
-BINARY = frozenset(
-    "add sub mul div rem min max and or xor shl shr pow fmod hypot atan2 copysign nextafter".split()
-)
-RELATIONS = frozenset("lt le gt ge eq ne".split())
-REDUCTIONS = frozenset("add mul max min or and".split())
+SLOW_BINARY = frozenset({"pow", "fmod", "hypot", "atan2", "rem"})
+UNARY = SLOW_UNARY | {"neg", "abs", "not", "floor", "ceil", "trunc", "round", "sqrt", "rsqrt"}
+BINARY = SLOW_BINARY | {
+    *("add", "sub", "mul", "div", "min", "max"),
+    *("and", "or", "xor", "shl", "shr", "copysign", "nextafter"),
+}
+RELATIONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
+REDUCTIONS = frozenset({"add", "mul", "max", "min", "or", "and"})
 
 
 @dataclass(frozen=True)

@@ -131,5 +131,3 @@ def _place_temporaries(
         placed.append((offset, offset + size, first, last))
         plan.offsets[node] = offset
         plan.nbytes = max(plan.nbytes, offset + size)
-
-

@@ -277,7 +277,9 @@ class NestBuilder:
         while node.buffer is None and (isinstance(node.op, Alias) or node.op.name == "reshape"):
             node = node.inputs[0]
         if self.is_stored(node) and node.op is not SCALAR:
-            section = self._section(inner=self._is_inner((position, *[one for one, _ in self.guards])))
+            section = self._section(
+                inner=self._is_inner((position, *[one for one, _ in self.guards]))
+            )
             key = (node, position, self.guards, "linear")
             found = self._recall(key, section)
             if found is None:

@@ -13,6 +13,7 @@ from time import perf_counter
 from flambeau.compiler.arguments import Arguments, number_arguments
 from flambeau.compiler.build import drop_stores
 from flambeau.compiler.emit import work_items
+from flambeau.compiler.kernel import SLOW_BINARY, SLOW_UNARY
 from flambeau.compiler.memory import MemoryPlan, plan_memory
 from flambeau.compiler.schedule import Schedule, resolve, schedule
 from flambeau.compiler.units import Call, Nest, Unit
@@ -40,7 +41,7 @@ class Plan:
     """What to run, and how leaves and results meet its slots."""
 
     program: Program
-    # For each slot: ("leaf" | "output", number, byte offset), ("scalar", number, kind), ("error",..)
+    # ("leaf" or "output", number, byte offset), ("scalar", number, is a float), or ("error", 0, 0).
     slots: list[tuple[str, int, int]]
     # Size in bytes of each output, and the leaf whose buffer it takes over (-1: a new one).
     outputs: list[tuple[int, int]]
@@ -281,12 +282,6 @@ def _call_builder(call: Call) -> Callable[[str], str]:
     return build
 
 
-_SLOW = frozenset(
-    "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh "
-    "erf erfc erfinv lgamma digamma i0 i0e i1 i1e pow fmod hypot atan2 rem".split()
-)
-
-
 def nest_work(nest: Nest) -> tuple[int, int]:
     """Work items of a nest, and how many take about 5 microseconds."""
     assert nest.built is not None
@@ -297,7 +292,10 @@ def nest_work(nest: Nest) -> tuple[int, int]:
     elements = 1
     for size in (*kernel.outer, *kernel.inner):
         elements *= size
-    cost = sum(20 if one.op in _SLOW else 1 for _, one in kernel.instructions())
+    cost = sum(
+        20 if one.op in SLOW_UNARY or one.op in SLOW_BINARY else 1
+        for _, one in kernel.instructions()
+    )
     # About a sixteenth of a nanosecond for a simple operation on one lane.
     nanoseconds = elements * cost / 16 / max(total, 1) + 5
     return total, max(1, min(total, int(5000 / nanoseconds)))

@@ -233,7 +233,9 @@ class _Scheduler:
                 continue
             try:
                 epilogue = build_epilogue(
-                    product, node, lambda one, own=product: one is not own and self.is_stored(one)  # type: ignore[misc]
+                    product,
+                    node,
+                    lambda one, own=product: one is not own and self.is_stored(one),  # type: ignore[misc]
                 )
             except (StoreFirst, Unfusable) as reason:
                 self.declined.append(f"{node}: {reason}")
@@ -299,7 +301,9 @@ class _Scheduler:
             return
         member = Member(value, target, place, how.get("accumulate", False))
         serial = how.get("serial", False)
-        self._add_nest(Nest(domain=Domain(value.shape), members=[member], serial=serial, alone=True))
+        self._add_nest(
+            Nest(domain=Domain(value.shape), members=[member], serial=serial, alone=True)
+        )
 
     def strided(self, node: Node) -> tuple[Node, int, tuple[int, ...]]:
         """A stored node, offset and strides that show `node` without a copy."""
@@ -311,7 +315,9 @@ class _Scheduler:
     def dense(self, node: Node) -> tuple[Node, int]:
         """A stored node and an offset at which `node` lies in row-major order."""
         base, offset, strides = self.strided(node)
-        for stride, dense, size in zip(strides, contiguous_strides(node.shape), node.shape, strict=True):
+        for stride, dense, size in zip(
+            strides, contiguous_strides(node.shape), node.shape, strict=True
+        ):
             if size > 1 and stride != dense:
                 raise StoreFirst(node)
         return base, offset

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from flambeau.compiler.kernel import Instruction, Kernel
 from flambeau.compiler.nest import Unfusable
@@ -61,7 +62,7 @@ def _merge_row(used: Sequence[Index], kernel: Kernel) -> list[list[int]]:
     lead = count - kernel.row_axes
     groups = [[axis] for axis in range(lead) if kernel.inner[axis] != 1]
     row = [axis for axis in range(max(lead, 0), count) if kernel.inner[axis] != 1]
-    for one, other in zip(row, row[1:], strict=False):
+    for one, other in pairwise(row):
         together = _walk_as_one(used, first + one, first + other, kernel.inner[other])
         if not together and 0 not in kernel.inner:
             raise Unfusable("the reduced dimensions cannot be walked as one row")

@@ -13,6 +13,7 @@ from flambeau.graph.index import Coordinates, Index
 from flambeau.graph.node import Node
 from flambeau.graph.op import Reduction
 
+
 @dataclass
 class BuiltNest:
     """A kernel, and the nodes that its slots and fault numbers stand for."""

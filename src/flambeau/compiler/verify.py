@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from flambeau.compiler.arguments import Arguments
-from flambeau.compiler.kernel import BINARY, REDUCTIONS, RELATIONS, UNARY, Kernel
+from flambeau.compiler.kernel import (
+    BINARY,
+    REDUCTIONS,
+    RELATIONS,
+    UNARY,
+    Instruction,
+    Kernel,
+    Section,
+)
 from flambeau.compiler.schedule import Schedule
 from flambeau.core import dtypes
 from flambeau.core.errors import VerificationError
@@ -26,33 +34,38 @@ def _arity(op: str) -> int:
 
 def verify_kernel(kernel: Kernel, arguments: Arguments) -> None:
     """Values are defined before use, where they are visible, with the types an op wants."""
-    axes = len(kernel.outer) + len(kernel.inner)
     visible: set[int] = set()
     for place, section in enumerate(kernel.sections):
         if section.inner != (place % 2 == 1):
             raise VerificationError(f"section {place} is out of turn")
         own: set[int] = set()
         for number, one in section.code:
-            problem = None
-            if len(one.operands) != _arity(one.op):
-                problem = f"{one.op} takes {_arity(one.op)} operands"
-            elif not set(one.operands) <= visible | own:
-                problem = "an operand is not visible here"
-            elif one.op == "reduce":
-                if not section.inner or str(one.detail).split()[0] not in REDUCTIONS:
-                    problem = "a reduction belongs to an inner section and needs a known function"
-            elif one.op in BINARY and len({kernel.kinds[each] for each in one.operands}) != 1:
-                problem = "operands differ in type"
-            elif one.op == "select" and kernel.kinds[one.operands[0]] is not dtypes.bool:
-                problem = "the condition is not a bool"
-            if one.at is not None and any(not 0 <= axis < axes for axis, _ in one.at.axes):
-                problem = "an index uses an axis that the kernel does not have"
+            problem = _problem(kernel, section, one, visible | own)
             if problem:
                 raise VerificationError(f"v{number} = {one}: {problem}, in\n{arguments.text}")
             own.add(number)
         if section.inner:
             own = {number for number, one in section.code if one.op == "reduce"}
         visible |= own
+
+
+def _problem(kernel: Kernel, section: Section, one: Instruction, visible: set[int]) -> str:
+    """What is wrong with an instruction; nothing if it is all right."""
+    axes = len(kernel.outer) + len(kernel.inner)
+    kinds = [kernel.kinds[each] for each in one.operands]
+    if len(one.operands) != _arity(one.op):
+        return f"{one.op} takes {_arity(one.op)} operands"
+    if not set(one.operands) <= visible:
+        return "an operand is not visible here"
+    if one.op == "reduce" and not (section.inner and str(one.detail).split()[0] in REDUCTIONS):
+        return "a reduction belongs to an inner section and needs a known function"
+    if one.op in BINARY and len(set(kinds)) != 1:
+        return "operands differ in type"
+    if one.op == "select" and kinds[0] is not dtypes.bool:
+        return "the condition is not a bool"
+    if one.at is not None and any(not 0 <= axis < axes for axis, _ in one.at.axes):
+        return "an index uses an axis that the kernel does not have"
+    return ""
 
 
 def verify_schedule(schedule: Schedule) -> None:

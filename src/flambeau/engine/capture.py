@@ -54,8 +54,6 @@ def each_replay(action: Callable[[], None]) -> None:
         context.capture.before_replay.append(action)
 
 
-
-
 @dataclass
 class _Setup:
     """Counts the changes of Python state that captured functions depend on unseen."""

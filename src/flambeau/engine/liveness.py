@@ -89,26 +89,8 @@ def _keep(node: Node, recording: Recording, wanted: set[int], kept: set[int]) ->
 
 def _dead(recording: Recording, logged: dict[int, int], kept: set[int]) -> Positions:
     """The leaves that only this recording refers to, and whose buffers nothing else has."""
-    references = dict(logged)
-    aliases: dict[int, Node] = {}
-    for node in recording.nodes:
-        for one in node.inputs:
-            if one.recording is not recording:
-                references[id(one)] = references.get(id(one), 0) + 1
-                if one.op.is_alias:
-                    aliases[id(one)] = one
-    count = sys.getrefcount
-    while aliases:
-        _, alias = aliases.popitem()
-        # An alias that only this recording refers to (and `alias`, and the call) dies with it.
-        if count(alias) == references[id(alias)] + 2 and alias.inputs:
-            base = alias.inputs[0]
-            references[id(base)] = references.get(id(base), 0) + 1
-            if base.op.is_alias and base.recording is not recording:
-                aliases[id(base)] = base
-            del base
-    node = one = None  # type: ignore[assignment]  # what they refer to must not count
-    dead = []
+    references = _references(recording, logged)
+    count, dead = sys.getrefcount, []
     for number in range(len(recording.leaves)):
         leaf = recording.leaves[number]
         # Beside the references: the list of leaves, the name `leaf`, and the argument of the call.
@@ -120,3 +102,27 @@ def _dead(recording: Recording, logged: dict[int, int], kept: set[int]) -> Posit
         ):
             dead.append(number)
     return tuple(dead)
+
+
+def _references(recording: Recording, logged: dict[int, int]) -> dict[int, int]:
+    """How often each node from outside is referred to by what dies with the recording."""
+    references = dict(logged)
+    aliases: dict[int, Node] = {}
+    for node in recording.nodes:
+        for one in node.inputs:
+            if one.recording is not recording:
+                references[id(one)] = references.get(id(one), 0) + 1
+                if one.op.is_alias:
+                    aliases[id(one)] = one
+        one = None  # type: ignore[assignment]
+    count = sys.getrefcount
+    while aliases:
+        _, alias = aliases.popitem()
+        # An alias that only this recording refers to (and `alias`, and the call) dies with it.
+        if count(alias) == references[id(alias)] + 2 and alias.inputs:
+            base = alias.inputs[0]
+            references[id(base)] = references.get(id(base), 0) + 1
+            if base.op.is_alias and base.recording is not recording:
+                aliases[id(base)] = base
+            del base
+    return references

@@ -93,14 +93,16 @@ def box_muller(draws: np.ndarray, count: int) -> np.ndarray:
 def _blocks64(draws: np.ndarray) -> np.ndarray:
     uniform = uniform53(draws.view(np.uint64)).reshape(-1, 2, 8)
     radius, angle = np.sqrt(-2.0 * np.log(1.0 - uniform[:, 0])), 2.0 * math.pi * uniform[:, 1]
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).ravel() + 0.0
+    normal = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
+    return np.asarray(normal.ravel() + 0.0)
 
 
 def _blocks32(draws: np.ndarray) -> np.ndarray:
     uniform = ((draws & 0xFFFFFF) * 2.0**-24).astype(f32).reshape(-1, 2, 8)
     radius = np.sqrt(f32(-2.0) * _log(f32(1.0) - uniform[:, 0]))
     sine, cosine = _sine_cosine(f32(2.0 * math.pi) * uniform[:, 1])
-    return np.stack([radius * cosine, radius * sine], 1).ravel() + f32(0.0)
+    normal = np.stack([radius * cosine, radius * sine], 1)
+    return np.asarray(normal.ravel() + f32(0.0))
 
 
 def _log(x: np.ndarray) -> np.ndarray:

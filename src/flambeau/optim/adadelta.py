@@ -52,14 +52,14 @@ class Adadelta(RuleOptimizer):
         return {name: T.zeros_like(parameter) for name in ("square_avg", "acc_delta")}
 
     def numbers(self, group: Group, state: State) -> Numbers:
-        return number(group["lr"]), group["rho"], 1 - group["rho"], group["eps"]
+        return -number(group["lr"]), group["rho"], 1 - group["rho"], group["eps"]
 
     def update(
         self, parameter: Tensor, gradient: Tensor, state: State, group: Group, numbers: Numbers
     ) -> None:
-        lr, rho, rate, eps = numbers
+        step_size, rho, rate, eps = numbers
         squares, deltas = state["square_avg"], state["acc_delta"]
         squares.mul_(rho).addcmul_(gradient, gradient, value=rate)
         delta = (deltas + eps).sqrt() / (squares + eps).sqrt() * gradient
         deltas.mul_(rho).addcmul_(delta, delta, value=rate)
-        parameter.add_(delta, alpha=-lr)
+        parameter.add_(delta, alpha=step_size)

@@ -58,7 +58,7 @@ class Adagrad(RuleOptimizer):
         return {"sum": T.full_like(parameter, group["initial_accumulator_value"])}
 
     def numbers(self, group: Group, state: State) -> Numbers:
-        rate = number(group["lr"]) / (1 + (state["step"] - 1) * group["lr_decay"])
+        rate = -number(group["lr"]) / (1 + (state["step"] - 1) * group["lr_decay"])
         return rate, group["eps"]
 
     def update(
@@ -66,4 +66,4 @@ class Adagrad(RuleOptimizer):
     ) -> None:
         rate, eps = numbers
         total = state["sum"].addcmul_(gradient, gradient, value=1)
-        parameter.addcdiv_(gradient, total.sqrt() + eps, value=-rate)
+        parameter.addcdiv_(gradient, total.sqrt() + eps, value=rate)

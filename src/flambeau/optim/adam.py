@@ -66,7 +66,7 @@ class Adam(RuleOptimizer):
     def numbers(self, group: Group, state: State) -> Numbers:
         beta1, beta2 = map(number, group["betas"])
         step = state["step"]
-        step_size = number(group["lr"]) / (1 - beta1**step)
+        step_size = -number(group["lr"]) / (1 - beta1**step)
         return 1 - beta1, beta2, 1 - beta2, math.sqrt(1 - beta2**step), group["eps"], step_size
 
     def update(
@@ -78,7 +78,7 @@ class Adam(RuleOptimizer):
         square.mul_(keep2).addcmul_(gradient, gradient, value=rate2)
         if group["amsgrad"]:
             square = state["max_exp_avg_sq"].copy_(T.maximum(state["max_exp_avg_sq"], square))
-        parameter.addcdiv_(mean, square.sqrt() / correction2 + eps, value=-step_size)
+        parameter.addcdiv_(mean, square.sqrt() / correction2 + eps, value=step_size)
 
 
 class AdamW(Adam):

@@ -52,7 +52,7 @@ class Adamax(RuleOptimizer):
 
     def numbers(self, group: Group, state: State) -> Numbers:
         beta1, beta2 = group["betas"]
-        step_size = number(group["lr"]) / (1 - beta1 ** state["step"])
+        step_size = -number(group["lr"]) / (1 - beta1 ** state["step"])
         return 1 - beta1, beta2, group["eps"], step_size
 
     def update(
@@ -62,4 +62,4 @@ class Adamax(RuleOptimizer):
         mean, largest = state["exp_avg"], state["exp_inf"]
         mean.lerp_(gradient, rate1)
         largest.copy_(T.maximum(largest * keep2, gradient.abs() + eps))
-        parameter.addcdiv_(mean, largest, value=-step_size)
+        parameter.addcdiv_(mean, largest, value=step_size)

@@ -57,11 +57,11 @@ class ASGD(RuleOptimizer):
         eta, mu = state["eta"], state["mu"]
         state["eta"] = lr / (1 + lambd * lr * step) ** group["alpha"]
         state["mu"] = 1 / max(1, step - group["t0"])
-        return eta, 1 - lambd * eta, mu
+        return -eta, 1 - lambd * eta, mu
 
     def update(
         self, parameter: Tensor, gradient: Tensor, state: State, group: Group, numbers: Numbers
     ) -> None:
-        eta, keep, mu = numbers
-        parameter.mul_(keep).add_(gradient, alpha=-eta)
+        step_size, keep, mu = numbers
+        parameter.mul_(keep).add_(gradient, alpha=step_size)
         state["ax"].lerp_(parameter, mu)  # mu = 1 gives the parameter itself

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+import numpy as np
 
 import flambeau.tensor as T
 from flambeau.optim.line_search import Point, StrongWolfe
@@ -89,7 +90,7 @@ class LBFGS(Optimizer):
         gradient = self._flat_gradient()
         for parameter, value in zip(self._params, before, strict=True):
             parameter.copy_(value)
-        return Point(step, loss, gradient, float(gradient.dot(direction)))
+        return Point(step, loss, gradient, np.float32(gradient.dot(direction).item()))
 
     def step(self, closure: Closure) -> Any:  # type: ignore[override]
         """Run up to `max_iter` iterations; returns the first loss."""
@@ -120,7 +121,7 @@ class LBFGS(Optimizer):
             if state["n_iter"] == 1:
                 step *= min(1.0, 1.0 / float(gradient.abs().sum()))
             state["d"], state["t"] = direction, step
-            slope = float(gradient.dot(direction))
+            slope = np.float32(gradient.dot(direction).item())
             if slope > -tolerance:
                 return
             point, used = self._search(

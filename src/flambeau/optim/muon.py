@@ -98,7 +98,7 @@ class Muon(RuleOptimizer):
             ratio = 0.2 * math.sqrt(max(rows, columns))
         else:
             ratio = math.sqrt(max(1, rows / columns))
-        return number(group["lr"]) * ratio, group["momentum"], 1 - group["momentum"]
+        return -number(group["lr"]) * ratio, group["momentum"], 1 - group["momentum"]
 
     def update(
         self, parameter: Tensor, gradient: Tensor, state: State, group: Group, numbers: Numbers
@@ -109,4 +109,4 @@ class Muon(RuleOptimizer):
         direction = orthogonalized(
             average, group["ns_coefficients"], group["ns_steps"], group["eps"]
         )
-        parameter.add_(direction, alpha=-rate)
+        parameter.add_(direction, alpha=rate)

@@ -67,8 +67,8 @@ class NAdam(RuleOptimizer):
         now, following = momentum(step), momentum(step + 1)
         state["mu_product"] *= now
         product = state["mu_product"]
-        gradient_rate = lr * (1.0 - now) / (1.0 - product)
-        mean_rate = lr * following / (1.0 - product * following)
+        gradient_rate = -lr * (1.0 - now) / (1.0 - product)
+        mean_rate = -lr * following / (1.0 - product * following)
         correction2 = 1 - beta2**step
         return 1 - beta1, beta2, 1 - beta2, correction2, group["eps"], gradient_rate, mean_rate
 
@@ -80,5 +80,5 @@ class NAdam(RuleOptimizer):
         mean.lerp_(gradient, rate1)
         square.mul_(keep2).addcmul_(gradient, gradient, value=rate2)
         scale = (square / correction2).sqrt() + eps
-        parameter.addcdiv_(gradient, scale, value=-gradient_rate)
-        parameter.addcdiv_(mean, scale, value=-mean_rate)
+        parameter.addcdiv_(gradient, scale, value=gradient_rate)
+        parameter.addcdiv_(mean, scale, value=mean_rate)

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 import flambeau.tensor as T
+from flambeau.engine.flush import end_step
 from flambeau.tensor import RemovableHandle, Tensor
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -38,11 +39,6 @@ class _RequiredParameter:
 required = _RequiredParameter()
 
 
-def finish_step() -> None:
-    """Run what the step has recorded: a step is where a training loop's values are due."""
-    T.flush()
-
-
 def number(value: float | Tensor) -> float:
     """A hyper-parameter as a Python number; a tensor of one element is read."""
     return float(value.item()) if isinstance(value, Tensor) else value
@@ -67,7 +63,7 @@ def _observed(step: Callable[..., Any]) -> Callable[..., Any]:
         self._opt_called = True
         for after in tuple(self._optimizer_step_post_hooks.values()):
             after(self, args, kwargs)
-        finish_step()
+        end_step()  # where the values of a training loop are due
         return result
 
     return wrapper

@@ -63,19 +63,19 @@ class RMSprop(RuleOptimizer):
 
     def numbers(self, group: Group, state: State) -> Numbers:
         alpha = group["alpha"]
-        return number(group["lr"]), alpha, 1 - alpha, group["eps"], group["momentum"]
+        return -number(group["lr"]), alpha, 1 - alpha, group["eps"], group["momentum"]
 
     def update(
         self, parameter: Tensor, gradient: Tensor, state: State, group: Group, numbers: Numbers
     ) -> None:
-        lr, alpha, rate, eps, momentum = numbers
+        step_size, alpha, rate, eps, momentum = numbers
         square = state["square_avg"].mul_(alpha).addcmul_(gradient, gradient, value=rate)
         if group["centered"]:
             mean = state["grad_avg"].lerp_(gradient, rate)
             square = square.addcmul(mean, mean, value=-1)
         scale = square.sqrt() + eps
-        if momentum > 0:
+        if group["momentum"] > 0:
             buffer = state["momentum_buffer"].mul_(momentum).addcdiv_(gradient, scale)
-            parameter.add_(buffer, alpha=-lr)
+            parameter.add_(buffer, alpha=step_size)
         else:
-            parameter.addcdiv_(gradient, scale, value=-lr)
+            parameter.addcdiv_(gradient, scale, value=step_size)

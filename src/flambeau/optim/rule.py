@@ -2,15 +2,19 @@
 
 An optimizer with a rule states three things: the state a parameter starts with, the numbers that
 an update uses, and the update as tensor operations. The numbers depend on the settings and on
-counters only and are computed in plain Python, once per update: so the operations are the same in
-every step, and a recorded step stays valid while learning rate and step count change.
+counters only and are computed in plain Python: so the operations are the same in every step, and a
+captured step is replayed with numbers of its own, while learning rates and step counts change.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any, ClassVar
 
 import flambeau.tensor as T
+from flambeau.core.context import context
+from flambeau.core.live import Live
+from flambeau.engine.capture import each_replay
 from flambeau.optim.optimizer import Closure, Group, Optimizer, State, number
 from flambeau.tensor import Tensor
 
@@ -31,7 +35,8 @@ class RuleOptimizer(Optimizer):
         raise NotImplementedError(f"{type(self).__name__} does not define initial_state")
 
     def numbers(self, group: Group, state: State) -> Numbers:
-        """The Python numbers of this update; `state` may hold counters of its own."""
+        """The Python numbers of this update, each as the update will use it: it may not compute
+        with them, or a captured step would not notice their change. `state` may hold counters."""
         raise NotImplementedError(f"{type(self).__name__} does not define numbers")
 
     def update(
@@ -59,18 +64,40 @@ class RuleOptimizer(Optimizer):
             if self.counts_steps:
                 state["step"] = 0
             state.update(self.initial_state(parameter, group))
-        if self.counts_steps:
-            state["step"] += 1
-        gradient = parameter.grad
-        if group.get("maximize"):
-            gradient = -gradient
-        decay = group.get("weight_decay", 0)
-        if decay and self.decay_mode != self.OWN:
-            if self.decay_mode == self.DECOUPLED or group.get("decoupled_weight_decay"):
-                parameter.mul_(1 - number(group["lr"]) * decay)
-            else:
+        decay, *numbers = self._advance(group, state)
+        gradient = -parameter.grad if group.get("maximize") else parameter.grad
+        if group.get("weight_decay"):
+            mode = self._decay_mode(group)
+            if mode == self.DECOUPLED:
+                parameter.mul_(decay)
+            elif mode == self.ADDED:
                 gradient = gradient.add(parameter, alpha=decay)
-        self.update(parameter, gradient, state, group, self.numbers(group, state))
+        self.update(parameter, gradient, state, group, tuple(numbers))
+
+    def _decay_mode(self, group: Group) -> str:
+        return self.DECOUPLED if group.get("decoupled_weight_decay") else self.decay_mode
+
+    def _decay(self, group: Group) -> float:
+        """What weight decay multiplies the parameter by."""
+        decay = group.get("weight_decay", 0)
+        if self._decay_mode(group) == self.DECOUPLED:
+            return 1 - number(group["lr"]) * decay
+        return float(decay)
+
+    def _advance(self, group: Group, state: State) -> Numbers:
+        """Count a step; its decay and numbers. Under capture every replay does this again."""
+        current: list[float] = []
+
+        def advance() -> None:
+            if self.counts_steps:
+                state["step"] += 1
+            current[:] = [self._decay(group), *self.numbers(group, state)]
+
+        each_replay(advance)
+        if context.capture is None:
+            return tuple(current)
+        reads = (functools.partial(current.__getitem__, place) for place in range(len(current)))
+        return tuple(Live.of(read) for read in reads)
 
 
 def check_not_negative(**settings: float | Tensor) -> None:

@@ -56,17 +56,17 @@ class SGD(RuleOptimizer):
         return {}
 
     def numbers(self, group: Group, state: State) -> Numbers:
-        return number(group["lr"]), group["momentum"], 1 - group["dampening"]
+        return -number(group["lr"]), group["momentum"], 1 - group["dampening"]
 
     def update(
         self, parameter: Tensor, gradient: Tensor, state: State, group: Group, numbers: Numbers
     ) -> None:
-        lr, momentum, share = numbers
-        if momentum:
+        rate, momentum, share = numbers
+        if group["momentum"]:
             buffer = state.get("momentum_buffer")
             if buffer is None:
                 buffer = state["momentum_buffer"] = gradient.detach().clone()
             else:
                 buffer.mul_(momentum).add_(gradient, alpha=share)
             gradient = gradient.add(buffer, alpha=momentum) if group["nesterov"] else buffer
-        parameter.add_(gradient, alpha=-lr)
+        parameter.add_(gradient, alpha=rate)

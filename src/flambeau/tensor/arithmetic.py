@@ -437,22 +437,6 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     return wrap(exponential.log(ops.div(x, ops.sub(one, x))))
 
 
-def sinc(input: Tensor) -> Tensor:
-    """`sin(πx) / (πx)`, and 1 at 0."""
-    x = float_node(input)
-    at_zero = eq(x, scalar(0.0, x.dtype))
-    angle = scaled(where(at_zero, scalar(1.0, x.dtype), x), math.pi)
-    quotient = ops.div(_sine(angle), angle)
-    curve = ops.sub(scalar(1.0, x.dtype), scaled(ops.mul(x, x), math.pi**2 / 6))
-    return wrap(where(at_zero, curve, quotient))
-
-
-def _sine(x: Node) -> Node:
-    from flambeau.ops.trigonometric import sin
-
-    return sin(x)
-
-
 def signbit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether the sign bit is set, -0. included."""
     node = input.node

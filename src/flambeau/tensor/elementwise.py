@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
 from flambeau.graph.node import Node
+from flambeau.graph.recording import scalar
 from flambeau.ops import arithmetic, exponential, rounding, special, trigonometric
+from flambeau.ops.algebra import scaled
+from flambeau.ops.comparison import eq
 from flambeau.ops.selection import copysign as _copysign
 from flambeau.ops.selection import nextafter as _nextafter
+from flambeau.ops.selection import where
 from flambeau.tensor.promotion import check_tensor, float_node, float_operands, operands
 from flambeau.tensor.results import finish
 from flambeau.tensor.tensor import Tensor, wrap
@@ -103,3 +108,16 @@ def nextafter(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Ten
     """The next number after `input` on the way to `other`."""
     a, b = operands(input, other)
     return finish(_nextafter(a, b), out)
+
+
+def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`sin(πx) / (πx)`, and 1 at 0."""
+    x = float_node(input)
+    at_zero = eq(x, scalar(0.0, x.dtype))
+    angle = scaled(where(at_zero, scalar(1.0, x.dtype), x), math.pi)
+    quotient = arithmetic.div(trigonometric.sin(angle), angle)
+    # The parabola at 0 is there for the sake of the derivatives.
+    curve = arithmetic.sub(
+        scalar(1.0, x.dtype), scaled(arithmetic.mul(x, x), math.pi**2 / 6)
+    )
+    return finish(where(at_zero, curve, quotient), out)

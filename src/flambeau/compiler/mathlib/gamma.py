@@ -102,7 +102,8 @@ def lgamma(x: Lanes) -> Lanes:
     left = log(PI[0] / (a * abs(sine))) - right
     # So close to zero, lgamma(x) and lgamma(-x) are the same number.
     result = select(x < -(2.0**-55), left, right)
-    return select(a.equals(INFINITY), INFINITY, result)
+    # Every number below -2^52 is an integer, hence a pole.
+    return select(a.equals(INFINITY) | (x < -(2.0**52)), INFINITY, result)
 
 
 @through_double

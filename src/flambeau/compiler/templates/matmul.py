@@ -23,7 +23,8 @@ def add_steps(builder: StepBuilder, node: Node) -> None:
     *batch, m, n = node.shape
     k = shapes[0][-1]
     strides = [
-        _batch_strides(stride, shape) for (_, _, stride), shape in zip(operands, shapes, strict=True)
+        _batch_strides(stride, shape)
+        for (_, _, stride), shape in zip(operands, shapes, strict=True)
     ]
     c_batch = _dense_strides([*batch, m * n])[:-1]
     groups = _collapse(batch, [*strides, c_batch])

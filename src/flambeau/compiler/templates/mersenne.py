@@ -162,9 +162,7 @@ def _emit_fill(module: ir.Module, name: str, lanes: int) -> ir.Function:
     return function
 
 
-def _temper(
-    b: ir.IRBuilder, words: ir.Value, out: ir.Value, count: ir.Value, lanes: int
-) -> None:
+def _temper(b: ir.IRBuilder, words: ir.Value, out: ir.Value, count: ir.Value, lanes: int) -> None:
     """Write the first `count` words as drawn."""
 
     def temper(index: ir.Value, width: int) -> None:

@@ -60,9 +60,7 @@ def add_steps(builder: StepBuilder, node: Node, rule: str) -> None:
     )
 
 
-def emit_scan(
-    module: ir.Module, name: str, rule: str, kind: dtype, inputs: int, rank: int
-) -> None:
+def emit_scan(module: ir.Module, name: str, rule: str, kind: dtype, inputs: int, rank: int) -> None:
     """Emit the kernel; `rank` counts the dimensions beside the scanned one."""
     function = ir.Function(module, KERNEL_TYPE, name)
     b = ir.IRBuilder(function.append_basic_block("entry"))

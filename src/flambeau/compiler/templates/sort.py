@@ -51,9 +51,7 @@ def emit_sort(module: ir.Module, name: str, kind: dtype, descending: bool) -> No
     merge = _emit_merge(module, f"{name}_merge", kind, before)
     function = ir.Function(module, KERNEL_TYPE, name)
     b = ir.IRBuilder(function.append_basic_block("entry"))
-    result, values, length = [
-        b.load(b.gep(function.args[0], [i64(number)])) for number in range(3)
-    ]
+    result, values, length = [b.load(b.gep(function.args[0], [i64(number)])) for number in range(3)]
     scratch = b.bitcast(function.args[3], I64.as_pointer())
     slots = [stack_slot(b, I64.as_pointer()) for _ in range(2)]
     width = stack_slot(b, I64)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import flambeau.tensor as T
+from flambeau.engine.capture import setup_changed
 from flambeau.nn.modules._hooks import Hooked
 from flambeau.nn.modules._state import (
     EXTRA_STATE,
@@ -309,7 +310,9 @@ class Module(Hooked):
         """Set training mode (or evaluation mode) here and below."""
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
-        self.training = mode
+        if self.training != mode:
+            self.training = mode
+            setup_changed()
         for module in self.children():
             module.train(mode)
         return self
