@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from llvmlite import ir
@@ -301,28 +302,30 @@ class SectionEmitter:
         kind = memory_type(target)
         value = to_memory(b, self.values[one.operands[0]], target)
         if not self._varies(address) and not isinstance(value.type, ir.VectorType):
-            b.store(value, self._pointer(one.slot, self._base(address), kind))
+            wanted = self._guard(one.guards, False) if one.guards else None
+            with b.if_then(wanted) if wanted else nullcontext():
+                b.store(value, self._pointer(one.slot, self._base(address), kind))
             return
-        value, vector = self.wide(value), ir.VectorType(kind, self.lanes)
+        value, vector, mask = self.wide(value), ir.VectorType(kind, self.lanes), self._mask_for(one)
         if self._scattered(address) or not self._varies(address):
             # In order of the lanes: the last one wins where several write to one place.
             pointers = self._pointers(one, address, kind)
-            mask = all_lanes(self.lanes) if self.mask is None else self.mask
+            mask = all_lanes(self.lanes) if mask is None else mask
             name = f"llvm.masked.scatter.{_suffix(vector)}.v{self.lanes}p0"
             scatter = intrinsic(b.module, name, VOID, [vector, pointers.type, I32, mask.type])
             b.call(scatter, [value, pointers, ir.Constant(I32, _bytes(kind)), mask])
             return
         pointer = b.bitcast(self._pointer(one.slot, self._base(address), kind), vector.as_pointer())
-        store_lanes(b, value, pointer, self.mask, target.itemsize)
+        store_lanes(b, value, pointer, mask, target.itemsize)
 
     def _accumulate(self, one: Instruction) -> None:
         """Add to memory lane by lane, in order: several lanes may name one place."""
         assert one.at is not None
         b, target = self.builder, dtypes.BY_NAME[str(one.detail)]
         where = self.wide(self._index(self.arguments.addresses[one.at]))
-        value = self.wide(self.values[one.operands[0]])
+        value, mask = self.wide(self.values[one.operands[0]]), self._mask_for(one)
         with for_range(b, i64(0), i64(self.lanes)) as lane:
-            here = i64(1) if self.mask is None else b.extract_element(self.mask, lane.index)
+            here = i64(1) if mask is None else b.extract_element(mask, lane.index)
             wanted = b.icmp_unsigned("!=", here, ir.Constant(here.type, 0))
             with b.if_then(wanted):
                 index = b.extract_element(where, lane.index)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from flambeau.compiler.arguments import Arguments, number_arguments
+from flambeau.compiler.bounds import check_bounds
 from flambeau.compiler.build import drop_stores
 from flambeau.compiler.emit import work_items
 from flambeau.compiler.kernel import SLOW_BINARY, SLOW_UNARY
@@ -155,6 +156,8 @@ class _Linker:
                 assert unit.built is not None
                 if work_items(unit.built.kernel) == 0:
                     continue
+                if settings.checked:
+                    check_bounds(unit.built, unit.members[0].node)
                 arguments = number_arguments(unit.built.kernel)
                 if settings.verify:
                     verify_kernel(unit.built.kernel, arguments)
@@ -182,7 +185,7 @@ class _Linker:
                 self._call_arguments(unit)
                 total, grain = unit.total, unit.grain
                 scratch = max(scratch, unit.scratch)
-            check = isinstance(unit, Nest) and any(one.node.op.checks for one in unit.members)
+            check = arguments is not None and bool(arguments.faults)
             steps.append(Step(address, start, total, grain, unit.wave, check))
             summary.append(describe(unit))
         program = Program(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 import flambeau.tensor as T
 from flambeau.tensor import Tensor
+
+EXPECTED = "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists"
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
@@ -20,48 +22,68 @@ def default_collate(batch: Sequence[Any]) -> Any:
     >>> torch.utils.data.default_collate([(0, "a"), (1, "b")])
     [tensor([0, 1]), ('a', 'b')]
     """
-    first = batch[0]
-    match first:
-        case Tensor():
-            return T.stack(list(batch), 0)
-        case np.ndarray() | np.generic():
-            return _collated_arrays(batch)
-        case float():
-            return T.tensor(batch, dtype=T.float64)
-        case int():
-            return T.tensor(batch)
-        case str() | bytes():
-            return batch
-        case Mapping():
-            entries = {key: default_collate([sample[key] for sample in batch]) for key in first}
-            return _rebuilt(type(first), entries)
-        case tuple() if hasattr(first, "_fields"):
-            return type(first)(*(default_collate(part) for part in zip(*batch, strict=True)))
-        case Sequence():
-            if any(len(sample) != len(first) for sample in batch):
-                raise RuntimeError("each element in list of batch should be of equal size")
-            parts = [default_collate(part) for part in zip(*batch, strict=True)]
-            return parts if isinstance(first, tuple) else _rebuilt(type(first), parts)
-    raise TypeError(
-        "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found "
-        f"{type(first)}"
-    )
+    for kinds, collated in RULES:
+        if isinstance(batch[0], kinds):
+            return collated(batch)
+    raise TypeError(f"{EXPECTED}; found {type(batch[0])}")
 
 
-def _collated_arrays(batch: Sequence[Any]) -> Tensor:
-    if batch[0].dtype.kind in "SUO":
-        raise TypeError(
-            "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; "
-            f"found {batch[0].dtype}"
-        )
+def _tensors(batch: Sequence[Tensor]) -> Tensor:
+    return T.stack(list(batch), 0)
+
+
+def _arrays(batch: Sequence[Any]) -> Tensor:
+    if _is_text(batch[0]):
+        raise TypeError(f"{EXPECTED}; found {batch[0].dtype}")
     return T.as_tensor(np.stack(batch))
 
 
-def _rebuilt(kind: type, content: Any) -> Any:
-    """The content in the samples' own container, where that can be made from it."""
+def _floats(batch: Sequence[float]) -> Tensor:
+    return T.tensor(batch, dtype=T.float64)
+
+
+def _ints(batch: Sequence[int]) -> Tensor:
+    return T.tensor(batch)
+
+
+def _texts(batch: Sequence[Any]) -> Sequence[Any]:
+    return batch
+
+
+def _mappings(batch: Sequence[Mapping[Any, Any]]) -> Any:
+    entries = {key: default_collate([sample[key] for sample in batch]) for key in batch[0]}
+    return _rebuilt(batch[0], entries)
+
+
+def _sequences(batch: Sequence[Sequence[Any]]) -> Any:
+    if any(len(sample) != len(batch[0]) for sample in batch):
+        raise RuntimeError("each element in list of batch should be of equal size")
+    return _rebuilt(batch[0], [default_collate(part) for part in zip(*batch, strict=True)])
+
+
+Rule = tuple[type | tuple[type, ...], Callable[[Any], Any]]
+RULES: tuple[Rule, ...] = (
+    (Tensor, _tensors),
+    ((np.ndarray, np.generic), _arrays),
+    (float, _floats),
+    (int, _ints),
+    ((str, bytes), _texts),
+    (Mapping, _mappings),
+    (Sequence, _sequences),
+)
+
+
+def _is_text(array: Any) -> bool:
+    return array.dtype.kind in "SUO"
+
+
+def _rebuilt(sample: Any, content: Any) -> Any:
+    """The content in the sample's own kind of container; a plain tuple becomes a list."""
+    if isinstance(sample, tuple):
+        return type(sample)(*content) if hasattr(sample, "_fields") else content
     try:
-        return kind(content)
-    except TypeError:
+        return type(sample)(content)
+    except TypeError:  # a container that is made in another way
         return content
 
 
@@ -71,18 +93,10 @@ def default_convert(data: Any) -> Any:
     >>> torch.utils.data.default_convert({"size": 3})
     {'size': 3}
     """
-    match data:
-        case np.ndarray() | np.generic() if data.dtype.kind not in "SUO":
-            return T.as_tensor(data)
-        case Tensor() | str() | bytes():
-            return data
-        case Mapping():
-            entries = {key: default_convert(value) for key, value in data.items()}
-            return _rebuilt(type(data), entries)
-        case tuple() if hasattr(data, "_fields"):
-            return type(data)(*map(default_convert, data))
-        case tuple():
-            return list(map(default_convert, data))
-        case Sequence():
-            return _rebuilt(type(data), list(map(default_convert, data)))
+    if isinstance(data, np.ndarray | np.generic):
+        return data if _is_text(data) else T.as_tensor(data)
+    if isinstance(data, Mapping):
+        return _rebuilt(data, {key: default_convert(value) for key, value in data.items()})
+    if isinstance(data, Sequence) and not isinstance(data, Tensor | str | bytes):
+        return _rebuilt(data, [default_convert(value) for value in data])
     return data

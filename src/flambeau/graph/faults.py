@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-INDEX, ZERO_DIVISION = 1, 2
+from flambeau.core.errors import VerificationError
+
+INDEX, ZERO_DIVISION, OUT_OF_BOUNDS = 1, 2, 3
 
 
 def exception(code: int, value: int, bound: int, where: str = "") -> Exception:
@@ -12,4 +14,6 @@ def exception(code: int, value: int, bound: int, where: str = "") -> Exception:
         return IndexError(f"index {value} is out of bounds for dimension with size {bound}{at}")
     if code == ZERO_DIVISION:
         return RuntimeError(f"ZeroDivisionError{at}")
+    if code == OUT_OF_BOUNDS:
+        return VerificationError(f"element {value} of {bound} was about to be accessed{at}")
     raise AssertionError(f"unknown fault code {code}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-import numpy as np
 
 import flambeau.tensor as T
 from flambeau.optim.line_search import Point, StrongWolfe
@@ -90,7 +89,7 @@ class LBFGS(Optimizer):
         gradient = self._flat_gradient()
         for parameter, value in zip(self._params, before, strict=True):
             parameter.copy_(value)
-        return Point(step, loss, gradient, np.float32(gradient.dot(direction).item()))
+        return Point(step, loss, gradient, float(gradient.dot(direction)))
 
     def step(self, closure: Closure) -> Any:  # type: ignore[override]
         """Run up to `max_iter` iterations; returns the first loss."""
@@ -121,7 +120,7 @@ class LBFGS(Optimizer):
             if state["n_iter"] == 1:
                 step *= min(1.0, 1.0 / float(gradient.abs().sum()))
             state["d"], state["t"] = direction, step
-            slope = np.float32(gradient.dot(direction).item())
+            slope = float(gradient.dot(direction))
             if slope > -tolerance:
                 return
             point, used = self._search(
@@ -169,6 +168,7 @@ class LBFGS(Optimizer):
             lambda length: self._evaluate(closure, length, direction),
             start,
             float(direction.abs().max()),
+            2 * T.finfo(direction.dtype).eps,
             max_iterations=max_iterations,
         )
         point = search.search(step)

@@ -1,6 +1,7 @@
 """A line search for the strong Wolfe conditions.
 
-Source: Nocedal and Wright, Numerical Optimization, algorithms 3.5 and 3.6.
+Source: Nocedal and Wright, Numerical Optimization, algorithms 3.5 and 3.6; the allowance for
+rounding: Hager and Zhang, https://doi.org/10.1137/030601880
 """
 
 from __future__ import annotations
@@ -45,12 +46,15 @@ class StrongWolfe:
         evaluate: Callable[[float], Point],
         start: Point,
         largest_element: float,
+        rounding: float,
         tolerance_change: float = 1e-9,
         max_iterations: int = 25,
     ) -> None:
         self.evaluate = evaluate
         self.start = start
         self.largest_element = largest_element
+        # Near the minimum a loss this much higher may well be lower: it cannot be told apart.
+        self.allowance = rounding * abs(start.loss)
         self.tolerance_change = tolerance_change
         self.max_iterations = max_iterations
         self.evaluations = 0
@@ -67,7 +71,7 @@ class StrongWolfe:
 
     def _too_high(self, point: Point) -> bool:
         limit = self.start.loss + SUFFICIENT_DECREASE * point.step * self.start.slope
-        return point.loss > limit
+        return point.loss > limit + self.allowance
 
     def _flat(self, point: Point) -> bool:
         return abs(point.slope) <= -CURVATURE * self.start.slope

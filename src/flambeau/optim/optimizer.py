@@ -11,7 +11,6 @@ from itertools import chain
 from typing import Any
 
 import flambeau.tensor as T
-from flambeau.engine.flush import end_step
 from flambeau.tensor import RemovableHandle, Tensor
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -63,7 +62,7 @@ def _observed(step: Callable[..., Any]) -> Callable[..., Any]:
         self._opt_called = True
         for after in tuple(self._optimizer_step_post_hooks.values()):
             after(self, args, kwargs)
-        end_step()  # where the values of a training loop are due
+        T.end_step()  # where the values of a training loop are due
         return result
 
     return wrapper

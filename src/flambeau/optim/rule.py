@@ -35,8 +35,11 @@ class RuleOptimizer(Optimizer):
         raise NotImplementedError(f"{type(self).__name__} does not define initial_state")
 
     def numbers(self, group: Group, state: State) -> Numbers:
-        """The Python numbers of this update, each as the update will use it: it may not compute
-        with them, or a captured step would not notice their change. `state` may hold counters."""
+        """The Python numbers of this update, each as the update will use it.
+
+        The update may not compute with them, or a captured step would not notice their change.
+        `state` may hold counters.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not define numbers")
 
     def update(

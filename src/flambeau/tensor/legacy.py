@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from flambeau.core import dtypes
 from flambeau.core.context import context
 from flambeau.core.dtypes import dtype
-from flambeau.tensor.conversion import BY_TYPE_NAME, converted
+from flambeau.tensor.conversion import converted
 from flambeau.tensor.creation import empty, tensor
 from flambeau.tensor.tensor import Tensor, alias
 
@@ -51,7 +52,16 @@ def made(args: tuple[Any, ...], kind: dtype) -> Tensor:
     return empty(*args, dtype=kind) if args else empty(0, dtype=kind)
 
 
-TYPES = {name: TensorType(name, kind) for name, kind in BY_TYPE_NAME.items()}
+FloatTensor = TensorType("FloatTensor", dtypes.float32)
+DoubleTensor = TensorType("DoubleTensor", dtypes.float64)
+HalfTensor = TensorType("HalfTensor", dtypes.float16)
+BFloat16Tensor = TensorType("BFloat16Tensor", dtypes.bfloat16)
+LongTensor = TensorType("LongTensor", dtypes.int64)
+IntTensor = TensorType("IntTensor", dtypes.int32)
+ShortTensor = TensorType("ShortTensor", dtypes.int16)
+CharTensor = TensorType("CharTensor", dtypes.int8)
+ByteTensor = TensorType("ByteTensor", dtypes.uint8)
+BoolTensor = TensorType("BoolTensor", dtypes.bool)
 
 
 def construct(cls: type, *args: Any, **kwargs: Any) -> Any:

@@ -289,7 +289,8 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     tensor([-0.0000, 0.6667, 4.0000])
     """
     # Cases rather than a product: the gradient at +3 is 1, that of relu6 there is 0.
-    curve = T.where(input < 3, input * (input + 3.0) / 6.0, input)
+    inner = input.clamp(-3.0, 3.0)
+    curve = T.where(input < 3, inner * (inner + 3.0) / 6.0, input)
     return _stored(input, T.where(input > -3, curve, input.detach() * 0.0), inplace)
 
 

@@ -227,8 +227,7 @@ def multi_head_attention_forward(
     >>> out.shape, weights.shape
     (torch.Size([3, 1, 4]), torch.Size([1, 3, 3]))
     """
-    same_width = not use_separate_proj_weight
-    _check_shapes(query, key, value, embed_dim_to_check, num_heads, same_width)
+    _check_shapes(query, key, value, embed_dim_to_check, num_heads, not use_separate_proj_weight)
     if is_causal and attn_mask is None:
         raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
     batched = query.dim() == 3
@@ -237,38 +236,43 @@ def multi_head_attention_forward(
         key_padding_mask = key_padding_mask.unsqueeze(0)
     separate = (q_proj_weight, k_proj_weight, v_proj_weight)
     q, k, v = _projections(inputs, in_proj_weight, separate, in_proj_bias, use_separate_proj_weight)
-    queries, batch, embed_dim = q.shape
-    products = batch * num_heads
-    padding = canonical_mask(key_padding_mask, "key_padding_mask", q.dtype)
-    mask = canonical_mask(attn_mask, "attn_mask", q.dtype)
-    if mask is not None:
-        mask = _check_mask(mask, queries, k.shape[0], products)
+    products = q.shape[1] * num_heads
+    added = int(bias_k is not None) + int(add_zero_attn)
+    mask = _score_mask(attn_mask, key_padding_mask, q, k.shape[0], num_heads, added)
+    heads = _split_heads(q, products)
     keys = _extended(k, "k", bias_k, static_k, products, add_zero_attn)
     values = _extended(v, "v", bias_v, static_v, products, add_zero_attn)
-    added = int(bias_k is not None) + int(add_zero_attn)
-    mask = _merged_masks(mask, padding, added, num_heads)
-    heads = _split_heads(q, products)
     output, weights = _attend(heads, keys, values, mask, dropout_p * training, need_weights)
-    output = output.transpose(0, 1).reshape(queries, batch, embed_dim)  # (L, N, E)
+    output = output.transpose(0, 1).reshape(q.shape)  # (L, N, E)
     output = linear(output, out_proj_weight, out_proj_bias)
     if weights is not None:
-        weights = weights.view(batch, num_heads, queries, -1)
-        weights = weights.mean(1) if average_attn_weights else weights
-    if not batched:
-        output = output.squeeze(1)
-        weights = None if weights is None else weights.squeeze(0)
-    return output, weights
+        weights = _shown_weights(weights, num_heads, average_attn_weights, batched)
+    return output if batched else output.squeeze(1), weights
 
 
-def _merged_masks(
-    mask: Tensor | None, padding: Tensor | None, added: int, heads: int
+def _shown_weights(weights: Tensor, heads: int, average: bool, batched: bool) -> Tensor:
+    """From (N H, L, S) to (N, L, S), or per head, and without N for an input without a batch."""
+    weights = weights.view(-1, heads, *weights.shape[1:])
+    weights = weights.mean(1) if average else weights
+    return weights if batched else weights.squeeze(0)
+
+
+def _score_mask(
+    attn_mask: Tensor | None,
+    key_padding_mask: Tensor | None,
+    q: Tensor,
+    keys: int,
+    heads: int,
+    added: int,
 ) -> Tensor | None:
-    """Both masks as one (1 or N H, 1 or L, S); keys that were added are always attended to."""
+    """Both masks as one to add to the scores; keys that were added are always attended to."""
+    padding = canonical_mask(key_padding_mask, "key_padding_mask", q.dtype)
     if padding is not None:
         padding = pad(padding, (0, added)).repeat_interleave(heads, 0).unsqueeze(1)
+    mask = canonical_mask(attn_mask, "attn_mask", q.dtype)
     if mask is None:
         return padding
-    mask = pad(mask, (0, added))
+    mask = pad(_check_mask(mask, q.shape[0], keys, q.shape[1] * heads), (0, added))
     return mask if padding is None else mask + padding
 
 

@@ -25,8 +25,10 @@ Named = TypeVar("Named")
 
 
 def _type_name(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return str(value.type())
     kind = type(value)
-    return str(value.type()) if isinstance(value, Tensor) else f"{kind.__module__}.{kind.__name__}"
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 
 
 def _indented(text: str) -> str:
@@ -363,7 +365,8 @@ class Module(Hooked):
         device, dtype = _target(*args, **kwargs)
         if dtype is not None and not dtype.is_floating_point:
             raise TypeError(
-                f"nn.Module.to only accepts floating point dtypes, but got desired dtype={dtype}"
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired "
+                f"dtype={dtype}"
             )
 
         def convert(tensor: Tensor) -> Tensor:
