@@ -12,7 +12,6 @@ from __future__ import annotations
 import sys as _sys
 
 from flambeau import autograd, cuda, tensor
-from flambeau.tensor import linalg
 from flambeau.tensor import (
     Generator,
     Size,
@@ -91,8 +90,8 @@ from flambeau.tensor import (
     cummin,
     cumprod,
     cumsum,
-    default_generator,
     deg2rad,
+    det,
     detach,
     detach_,
     detect_anomaly,
@@ -137,7 +136,6 @@ from flambeau.tensor import (
     fmax,
     fmin,
     fmod,
-    fork_rng,
     frac,
     from_dlpack,
     from_numpy,
@@ -170,10 +168,10 @@ from flambeau.tensor import (
     inference_mode,
     initial_seed,
     inner,
+    int8,
     int16,
     int32,
     int64,
-    int8,
     is_complex,
     is_floating_point,
     is_grad_enabled,
@@ -197,11 +195,12 @@ from flambeau.tensor import (
     le,
     lerp,
     lgamma,
+    linalg,
     linspace,
     log,
-    log10,
     log1p,
     log2,
+    log10,
     log_softmax,
     logaddexp,
     logaddexp2,
@@ -246,6 +245,7 @@ from flambeau.tensor import (
     nonzero,
     norm,
     normal,
+    nuclear_norm,
     numel,
     ones,
     ones_like,
@@ -263,9 +263,11 @@ from flambeau.tensor import (
     randint_like,
     randn,
     randn_like,
+    random,
     randperm,
     ravel,
     reciprocal,
+    reduced_dims,
     relu,
     remainder,
     repeat_interleave,
@@ -290,12 +292,14 @@ from flambeau.tensor import (
     set_grad_enabled,
     set_printoptions,
     set_rng_state,
+    shaped,
     sigmoid,
     sign,
     signbit,
     sin,
     sinc,
     sinh,
+    slogdet,
     softmax,
     sort,
     split,
@@ -304,7 +308,6 @@ from flambeau.tensor import (
     square,
     squeeze,
     stack,
-    state_of,
     std,
     std_mean,
     sub,
@@ -355,6 +358,18 @@ from flambeau.tensor.legacy import (
     LongTensor,
     ShortTensor,
 )
+from flambeau.tensor.linalg.cholesky import cholesky_inverse, cholesky_solve
+from flambeau.tensor.linalg.cholesky import old_cholesky as cholesky
+from flambeau.tensor.linalg.norms import frobenius_norm
+from flambeau.tensor.linalg.old import lu, lu_solve, lu_unpack, triangular_solve
+from flambeau.tensor.linalg.products import vander
+from flambeau.tensor.linalg.qr import geqrf, ormqr
+from flambeau.tensor.linalg.qr import householder_product as orgqr
+from flambeau.tensor.linalg.qr import old_qr as qr
+from flambeau.tensor.linalg.solve import inv as inverse
+from flambeau.tensor.linalg.solve import logdet
+from flambeau.tensor.linalg.spectral import old_svd as svd
+from flambeau.tensor.linalg.spectral import pinverse
 
 from flambeau import data, nn, optim, utils  # isort: skip - they use what is above
 from flambeau.nn.functional import (

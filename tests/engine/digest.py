@@ -1,4 +1,4 @@
-"""Prints a digest of what the first so many random programs compute: `python -m engine.digest 20`."""
+"""Prints a digest of what the first random programs compute: `python -m engine.digest 20`."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ A program is drawn once, from any `random.Random`, and can then be recorded any 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -16,7 +15,7 @@ import numpy as np
 from flambeau.core import dtypes
 from flambeau.core.context import context
 from flambeau.core.dtypes import dtype
-from flambeau.core.shapes import Shape, contiguous_strides
+from flambeau.core.shapes import Shape
 from flambeau.graph.node import Node
 from flambeau.graph.recording import scalar
 from flambeau.ops import (
@@ -37,7 +36,7 @@ from flambeau.ops.indexing import index, index_put, wrap_index
 from flambeau.ops.matmul import matmul
 from flambeau.ops.scan import cumprod, cumsum, running_extreme
 from flambeau.ops.strided import as_strided, as_strided_scatter, cat, overlaps, slice_
-from ops.harness import leaf
+from ops.harness import forget_recording, leaf
 
 KINDS = (
     dtypes.float32, dtypes.float64, dtypes.float16, dtypes.bfloat16,
@@ -78,7 +77,8 @@ class Program:
         return [leaf(one) for one in self.leaves]
 
     def record(self, leaves: Sequence[Node]) -> list[Node]:
-        """Record all steps; the wanted nodes, and nothing else is held."""
+        """Start a recording of all steps; the wanted nodes, and nothing else is held."""
+        forget_recording()
         values: list[Node] = []
         for step in self.steps:
             arguments = [values[one] for one in step.inputs]

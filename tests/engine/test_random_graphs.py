@@ -12,7 +12,6 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,7 +20,6 @@ from engine import running
 from engine.random_programs import Program, random_program
 from flambeau.core.settings import settings as flambeau_settings
 from flambeau.engine.flush import engine
-from flambeau.graph.node import Node
 from flambeau.runtime.buffers import live_buffers
 from flambeau.runtime.kernel_cache import kernels
 from ops.harness import forget_recording, stored_value
@@ -66,7 +64,8 @@ def test_every_op_computes_what_it_means(program: Program) -> None:
         try:
             assert_close(value, expected, tolerance(node.op.name))
         except AssertionError as error:
-            raise AssertionError(f"{node} of {[one.spec for one in node.inputs]}: {error}") from None
+            inputs = [one.spec for one in node.inputs]
+            raise AssertionError(f"{node} of {inputs}: {error}") from None
 
 
 @examples(60)
@@ -122,14 +121,15 @@ def test_a_held_leaf_never_changes(program: Program) -> None:
     running.assert_same_bits(running.fused(program), held)
 
 
-@examples(60)
-@given(PROGRAMS)
-def test_no_buffer_is_left_behind(program: Program) -> None:
-    gc.collect()
+def test_no_buffer_is_left_behind() -> None:
+    gc.collect()  # of what other tests left
     before = live_buffers()
-    running.fused(program)
-    running.one_by_one(program)
-    gc.collect()
+    for seed in range(50):
+        program = random_program(Random(seed))
+        running.fused(program)
+        running.one_by_one(program)
+    forget_recording()
+    # Not collected again: reference counts alone free what is done with.
     assert live_buffers() == before
 
 
@@ -161,4 +161,5 @@ def test_an_older_processor_gives_the_same_bits() -> None:
 def _digest_in_a_process(variables: dict[str, str]) -> str:
     environment = {**os.environ, **variables, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", "engine.digest", "15"]
-    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout

@@ -17,7 +17,7 @@ from flambeau.compiler import mathlib
 from flambeau.compiler.arguments import Address, Arguments
 from flambeau.compiler.kernel import Instruction, Kernel, Section, register_kind
 from flambeau.compiler.mathlib import narrow
-from flambeau.compiler.mathlib.lanes import const
+from flambeau.compiler.mathlib.lanes import Lanes, const, fma
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
 from flambeau.runtime.llvm.blocks import (
@@ -406,7 +406,7 @@ def compute(b: ir.IRBuilder, op: str, kind: dtype, values: list[ir.Value]) -> ir
 
 def _float(b: ir.IRBuilder, op: str, values: list[ir.Value]) -> ir.Value:
     if op == "fma":
-        return b.fma(*values)
+        return fma(*[Lanes(b, value) for value in values]).value
     if op in ("add", "sub", "mul", "div", "rem", "neg"):
         return getattr(b, "f" + op)(*values)
     if op in ("max", "min"):

@@ -221,7 +221,7 @@ class NestBuilder:
         if found is None:
             found = self._compute(node, at, section)
             self.memo[section][key] = found
-            self.home[found] = section
+            self.home.setdefault(found, section)
         return found
 
     def _compute(self, node: Node, at: Coordinates, section: int) -> int:
@@ -317,7 +317,8 @@ class NestBuilder:
         self.guards = (*before, *guards)
         try:
             within = inside()
-            section = self._section(inner=self._is_inner([one for one, _ in self.guards]))
+            guarded = self._is_inner([one for one, _ in self.guards])
+            section = self._section(inner=guarded or self.home[within] % 2 == 1)
         finally:
             self.guards = before
         e = self.expressions[section]

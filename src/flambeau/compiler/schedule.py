@@ -249,14 +249,15 @@ class _Scheduler:
     def _readers(self, node: Node) -> set[Node]:
         """The roots whose computation reads `node`."""
         found: set[Node] = set()
+        seen: set[Node] = set()
         waiting = list(self.uses.get(node, ()))
         while waiting:
-            one = waiting.pop()
-            if resolve(one) in self.roots:
-                found.add(resolve(one))
-            elif resolve(one) is not one:
-                waiting.extend(self.uses.get(resolve(one), ()))
-            else:
+            one = resolve(waiting.pop())
+            if one in self.roots:
+                found.add(one)
+            elif one not in seen:
+                # The uses of a value include its own changes of shape.
+                seen.add(one)
                 waiting.extend(self.uses.get(one, ()))
         return found
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from flambeau.compiler.nest import StoreFirst, settle
+from flambeau.core.errors import VerificationError
+from flambeau.core.settings import settings
 from flambeau.graph.index import Coordinates, Index, NotAffine, delinearize, linearize
 from flambeau.graph.node import Node
 from flambeau.graph.op import SCALAR, Alias, View
@@ -77,4 +79,15 @@ def strided_view(
     assert walker.found is not None
     base, index = walker.found
     strides = tuple([index.factor(dim) for dim in range(len(node.shape))])
+    if settings.verify:
+        _verify_reach(node, base, index.constant, strides)
     return base, index.constant, strides
+
+
+def _verify_reach(node: Node, base: Node, offset: int, strides: tuple[int, ...]) -> None:
+    """Whoever reads `node` through these strides must stay within `base`."""
+    ends = [(size - 1) * stride for size, stride in zip(node.shape, strides, strict=True)]
+    low = offset + sum(min(end, 0) for end in ends)
+    high = offset + sum(max(end, 0) for end in ends)
+    if node.spec.numel and not 0 <= low <= high < base.spec.numel:
+        raise VerificationError(f"{node} reaches from element {low} to {high} of {base}")

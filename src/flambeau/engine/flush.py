@@ -101,6 +101,9 @@ def compute(node: Node) -> Node:
             if base.recording is None:
                 current().append_again(base)
             flush()
+    elif base is not node and node.recording is not None:
+        # An alias of a known value, recorded but not run: plans take it as part of the recording.
+        flush()
     node.buffer = base.buffer
     return node
 

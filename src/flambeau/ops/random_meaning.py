@@ -155,7 +155,7 @@ def _fused64_one(a: float, b: float, c: float) -> float:
         return a * b + c
     exact = Fraction(a) * Fraction(b) + Fraction(c)
     if abs(exact) >= _BEYOND_FLOAT64:
-        return math.copysign(math.inf, exact)
+        return math.inf if exact > 0 else -math.inf
     return float(exact) if exact else a * b + c
 
 

@@ -244,11 +244,16 @@ class Optimizer:
         if not isinstance(own, dict):
             return own
         return {
-            key: T.tensor(float(value))
-            if key in self.scalar_state and not isinstance(value, Tensor)
-            else value
+            key: self._saved_number(key, value) if key in self.scalar_state else value
             for key, value in own.items()
         }
+
+    @staticmethod
+    def _saved_number(key: str, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return value
+        # Steps are float32 as in PyTorch; running products would not resume exactly from that.
+        return T.tensor(float(value), dtype=T.float32 if key == "step" else T.float64)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over state and settings; ValueError unless the groups have the same sizes."""

@@ -60,8 +60,8 @@ class Rprop(RuleOptimizer):
         shrink, grow, smallest, largest = numbers
         previous, sizes = state["prev"], state["step_size"]
         agreement = gradient * previous
-        factor = T.where(agreement > 0, grow, T.where(agreement < 0, shrink, 1.0))
-        sizes.copy_((sizes * factor).clamp(smallest, largest))
+        smaller = T.where(agreement < 0, sizes * shrink, sizes)
+        sizes.copy_(T.where(agreement > 0, sizes * grow, smaller).clamp(smallest, largest))
         gradient = T.where(agreement < 0, 0.0, gradient)
         parameter.addcmul_(gradient.sign(), sizes, value=-1)
         previous.copy_(gradient)

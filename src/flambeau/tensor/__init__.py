@@ -6,7 +6,6 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from flambeau.tensor import linalg
 from flambeau.autograd.modes import (
     detect_anomaly,
     enable_grad,
@@ -35,6 +34,7 @@ from flambeau.core.dtypes import (
 )
 from flambeau.core.shapes import Size
 from flambeau.engine.flush import end_step, flush
+from flambeau.tensor import linalg, random
 from flambeau.tensor.arithmetic import (
     abs,
     add,
@@ -174,9 +174,9 @@ from flambeau.tensor.elementwise import (
     i1e,
     lgamma,
     log,
-    log10,
     log1p,
     log2,
+    log10,
     nextafter,
     relu,
     rsqrt,
@@ -190,17 +190,6 @@ from flambeau.tensor.elementwise import (
     trunc,
 )
 from flambeau.tensor.function import Function, once_differentiable
-from flambeau.tensor.generator import (
-    Generator,
-    default_generator,
-    fork_rng,
-    get_rng_state,
-    initial_seed,
-    manual_seed,
-    seed,
-    set_rng_state,
-    state_of,
-)
 from flambeau.tensor.gradients import GradientFunction, RemovableHandle, backward, grad
 from flambeau.tensor.indexing import index_put
 from flambeau.tensor.joining import (
@@ -236,6 +225,7 @@ from flambeau.tensor.joining import (
     vstack,
 )
 from flambeau.tensor.legacy import Variable, is_tensor
+from flambeau.tensor.linalg import det, matrix_power, nuclear_norm, slogdet
 from flambeau.tensor.matrix import (
     addbmm,
     addmm,
@@ -250,7 +240,6 @@ from flambeau.tensor.matrix import (
     inner,
     kron,
     matmul,
-    matrix_power,
     mm,
     mv,
     outer,
@@ -259,10 +248,17 @@ from flambeau.tensor.matrix import (
     vdot,
 )
 from flambeau.tensor.methods import members
-from flambeau.tensor.promotion import result_dtype
+from flambeau.tensor.norms import dist, norm
 from flambeau.tensor.printing import get_printoptions, set_printoptions
+from flambeau.tensor.promotion import result_dtype
 from flambeau.tensor.random import (
+    Generator,
     bernoulli,
+    default_generator,
+    fork_rng,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
     multinomial,
     normal,
     rand,
@@ -272,6 +268,8 @@ from flambeau.tensor.random import (
     randn,
     randn_like,
     randperm,
+    seed,
+    set_rng_state,
 )
 from flambeau.tensor.reductions import (
     MaxResult,
@@ -283,15 +281,15 @@ from flambeau.tensor.reductions import (
     argmax,
     argmin,
     count_nonzero,
-    dist,
     logsumexp,
     max,
     mean,
     min,
     nanmean,
     nansum,
-    norm,
     prod,
+    reduced_dims,
+    shaped,
     std,
     std_mean,
     sum,

@@ -6,9 +6,9 @@ from typing import Any
 
 from flambeau.autograd.aliases import CLONE
 from flambeau.core.dtypes import dtype
+from flambeau.engine.flush import compute
 from flambeau.graph.node import Node, Spec
 from flambeau.graph.recording import record
-from flambeau.engine.flush import compute
 from flambeau.tensor.storage import copied
 from flambeau.tensor.tensor import Tensor, alias, wrap
 

@@ -9,11 +9,10 @@ from typing import Any, Protocol
 from flambeau.core import dtypes
 from flambeau.graph.node import Node
 from flambeau.graph.recording import scalar
-from flambeau.ops import algebra, logic
+from flambeau.ops import algebra, logic, reduction
 from flambeau.ops import comparison as ops
-from flambeau.ops import reduction, selection
 from flambeau.ops.selection import cast
-from flambeau.tensor.promotion import NUMBERS, operands, result_dtype, to_node
+from flambeau.tensor.promotion import NUMBERS, operands
 from flambeau.tensor.results import finish
 from flambeau.tensor.tensor import Tensor, wrap
 

@@ -10,10 +10,10 @@ import numpy as np
 from flambeau.autograd.aliases import CLONE
 from flambeau.core import dtypes
 from flambeau.core.context import context
-from flambeau.core.device import device as Device  # noqa: N812 - `device` names arguments here
+from flambeau.core.device import device as Device
 from flambeau.core.device import resolve
 from flambeau.core.dtypes import dtype
-from flambeau.core.shapes import Size
+from flambeau.core.shapes import Size, normalize_dim
 from flambeau.engine.flush import compute
 from flambeau.graph.node import Spec
 from flambeau.graph.recording import record
@@ -309,8 +309,6 @@ def stride(input: Tensor, dim: int | None = None) -> Any:
 
 
 def _checked(dim: int, rank: int) -> int:
-    from flambeau.core.shapes import normalize_dim
-
     if not rank:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     return normalize_dim(dim, rank)

@@ -16,12 +16,13 @@ from flambeau.core.shapes import Shape
 from flambeau.graph.node import Node, Spec
 from flambeau.graph.recording import scalar
 from flambeau.ops import algebra
-from flambeau.ops.comparison import lt
+from flambeau.ops.comparison import eq, lt
 from flambeau.ops.elementwise_base import to_bfloat16
 from flambeau.ops.exponential import exp2
 from flambeau.ops.power import pow as pow_op
 from flambeau.ops.selection import cast, where
-from flambeau.ops.shape import expand, full as filled, iota, reshape
+from flambeau.ops.shape import expand, iota, reshape
+from flambeau.ops.shape import full as filled
 from flambeau.tensor.arguments import chosen_dtype, sizes
 from flambeau.tensor.promotion import number_dtype, plain
 from flambeau.tensor.results import into
@@ -508,6 +509,4 @@ def same_index(rows: int, columns: int, offset: int = 0) -> Node:
     """Where the column is the row plus `offset`."""
     down = expand(reshape(iota(rows), (rows, 1)), (rows, columns))
     across = expand(reshape(iota(columns), (1, columns)), (rows, columns))
-    from flambeau.ops.comparison import eq
-
     return eq(across, algebra.add(down, scalar(offset, dtypes.int64)))

@@ -8,7 +8,7 @@ import numpy as np
 
 from flambeau.core import dtypes
 from flambeau.core.context import context
-from flambeau.core.device import device as Device  # noqa: N812
+from flambeau.core.device import device as Device
 from flambeau.core.device import resolve
 from flambeau.core.dtypes import dtype
 from flambeau.engine.capture import setup_changed

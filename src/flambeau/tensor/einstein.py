@@ -7,12 +7,12 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
+from flambeau.core.shapes import contiguous_strides
 from flambeau.graph.node import Node
 from flambeau.ops.algebra import mul
 from flambeau.ops.matmul import matmul
 from flambeau.ops.shape import expand, permute, reshape, sum_
 from flambeau.ops.strided import as_strided
-from flambeau.core.shapes import contiguous_strides
 from flambeau.tensor.cloning import distinct
 from flambeau.tensor.tensor import Tensor, wrap
 

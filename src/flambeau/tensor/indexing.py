@@ -15,7 +15,8 @@ import numpy as np
 from flambeau.core import dtypes
 from flambeau.core.shapes import Shape, broadcast
 from flambeau.graph.node import Node
-from flambeau.ops.indexing import index, index_put as index_put_op, wrap_index
+from flambeau.ops.indexing import index, wrap_index
+from flambeau.ops.indexing import index_put as index_put_op
 from flambeau.ops.selection import cast, where
 from flambeau.ops.shape import expand, iota, reshape
 from flambeau.tensor.cloning import distinct
@@ -128,9 +129,7 @@ def _basic(self: Tensor, key: Any) -> tuple[Tensor, list[tuple[int, Tensor]]]:
             starts[dim], counts[dim] = _position(item, dim, shape), 1
             dim += 1
     kept.extend(range(dim, len(shape)))
-    if not tensors or kept != list(range(len(shape))):
-        self = box(self, tuple(starts), tuple(steps), tuple(counts), kept)
-    elif any(starts) or tuple(counts) != shape or any(step != 1 for step in steps):
+    if not tensors or kept != list(range(len(shape))) or any(starts) or tuple(counts) != shape or any(step != 1 for step in steps):
         self = box(self, tuple(starts), tuple(steps), tuple(counts), kept)
     return self, tensors
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from flambeau.core import dtypes
-from flambeau.core.shapes import Shape, broadcast, normalize_dim
+from flambeau.core.shapes import Size, broadcast, normalize_dim
 from flambeau.graph.node import Node
 from flambeau.graph.recording import scalar
 from flambeau.ops import algebra, strided
 from flambeau.ops.comparison import eq, ge, le
 from flambeau.ops.indexing import index
 from flambeau.ops.selection import cast, where
-from flambeau.ops.shape import expand, iota, pad, permute, reshape
+from flambeau.ops.shape import expand, iota, permute, reshape
+from flambeau.ops.shape import pad as pad_node
 from flambeau.tensor.arguments import sizes
 from flambeau.tensor.cloning import distinct
-from flambeau.tensor.promotion import result_dtype
+from flambeau.tensor.creation import tensor
+from flambeau.tensor.indexing import get_item
+from flambeau.tensor.promotion import plain, result_dtype
 from flambeau.tensor.results import finish
 from flambeau.tensor.tensor import Tensor, wrap
-from flambeau.tensor.views import diagonal, expand as expand_view, reshape as reshape_tensor, unsqueeze
+from flambeau.tensor.views import diagonal
+from flambeau.tensor.views import expand as expand_view
+from flambeau.tensor.views import reshape as reshape_tensor
 
 
 def cat(
@@ -151,7 +158,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
     for one in matrices:
         width = one.shape[1]
         node = cast(one.node, kind)
-        rows.append(pad(node, scalar(0, kind), (0, start), (0, columns - start - width)))
+        rows.append(pad_node(node, scalar(0, kind), (0, start), (0, columns - start - width)))
         start += width
     return wrap(strided.cat(tuple(rows), 0))
 
@@ -169,8 +176,6 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 
 def broadcast_shapes(*shapes: Any) -> Any:
     """The shape that all of these expand to."""
-    from flambeau.core.shapes import Size
-
     return Size(broadcast([(one,) if isinstance(one, int) else tuple(one) for one in shapes]))
 
 
@@ -204,11 +209,6 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
 
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All choices of `r` elements of a vector, one a row."""
-    import itertools
-
-    from flambeau.tensor.creation import tensor
-    from flambeau.tensor.indexing import get_item
-
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = list(choose(range(input.shape[0]), r))
     if not rows:
@@ -216,10 +216,10 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     return get_item(input, tensor(rows))
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *order: Any, dims: Any = ()) -> Tensor:
     """The elements in the opposite order along `dims`."""
     shape = tuple(input.shape)
-    chosen = [normalize_dim(dim, len(shape)) for dim in sizes(dims)]
+    chosen = [normalize_dim(dim, len(shape)) for dim in sizes(order or (dims,))]
     if len(set(chosen)) != len(chosen):
         raise RuntimeError("dim appears multiple times in the list of dims")
     if not shape or not input.node.spec.numel:
@@ -299,14 +299,14 @@ def _rolled(node: Node, amount: int, dim: int) -> Node:
     return strided.cat((part(size - amount, amount), part(0, size - amount)), dim)
 
 
-def repeat(input: Tensor, *repeats: Any) -> Tensor:
+def repeat(input: Tensor, *counts: Any, repeats: Any = ()) -> Tensor:
     """The whole repeated along each dimension.
 
     >>> import flambeau
     >>> flambeau.tensor([1, 2]).repeat(2)
     tensor([1, 2, 1, 2])
     """
-    times = sizes(repeats)
+    times = sizes(counts or (repeats,))
     node = input.node
     shape = node.spec.shape
     if len(times) < len(shape):
@@ -322,9 +322,9 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     return wrap(distinct(result, node))
 
 
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *counts: Any, dims: Any = ()) -> Tensor:
     """Like `repeat`; missing counts in front are 1."""
-    times = sizes(dims)
+    times = sizes(counts or (dims,))
     return repeat(input, (1,) * (input.dim() - len(times)) + times)
 
 
@@ -358,8 +358,6 @@ def repeat_interleave(
         apart = reshape(node, (*shape[: dim + 1], 1, *shape[dim + 1 :]))
         final = (*shape[:dim], shape[dim] * repeats, *shape[dim + 1 :])
         return wrap(distinct(reshape(expand(apart, wide), final), input.node))
-    from flambeau.tensor.creation import tensor
-
     chosen = [number for number, count in enumerate(counts) for _ in range(int(count))]
     positions = tensor(chosen, dtype=dtypes.int64).node
     return wrap(index(node, (positions,), (dim,)))
@@ -408,10 +406,6 @@ def triu_indices(
 
 
 def _triangle_indices(row: int, col: int, offset: int, lower: bool, kind: Any) -> Tensor:
-    import numpy as np
-
-    from flambeau.tensor.creation import tensor
-
     pairs = np.tril_indices(row, offset, col) if lower else np.triu_indices(row, offset, col)
     return tensor(np.stack(pairs), dtype=kind or dtypes.int64)
 
@@ -454,7 +448,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     before = (*(0,) * (len(shape) - 1), max(-offset, 0))
     after = (*(0,) * (len(shape) - 1), max(offset, 0))
     zero = scalar(0, node.dtype)
-    rows = reshape(pad(node, zero, before, after), (*shape[:-1], size, 1))  # (..., row, 1)
+    rows = reshape(pad_node(node, zero, before, after), (*shape[:-1], size, 1))  # (..., row, 1)
     wide = (*shape[:-1], size, size)
     numbers = expand(reshape(iota(size), (1, size)), (size, size))
     lines = algebra.add(reshape(iota(size), (size, 1)), scalar(offset, dtypes.int64))
@@ -468,9 +462,6 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
 
 def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
     """`value` around the elements: two widths a dimension, the last dimension's first."""
-    from flambeau.ops.shape import pad as pad_node
-    from flambeau.tensor.promotion import plain
-
     node = input.node
     rank = len(node.spec.shape)
     if len(pad) % 2 or len(pad) > 2 * rank:

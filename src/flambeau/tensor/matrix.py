@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from flambeau.core import dtypes
-from flambeau.core.dtypes import dtype
-from flambeau.core.shapes import Shape, normalize_dim
+from flambeau.core.shapes import broadcast, normalize_dim
 from flambeau.graph.node import Node
-from flambeau.graph.recording import scalar
 from flambeau.ops import algebra
 from flambeau.ops.elementwise_base import SPELLING
 from flambeau.ops.matmul import matmul as product
 from flambeau.ops.selection import cast
 from flambeau.ops.shape import expand, permute, reshape, sum_
+from flambeau.ops.strided import cat, slice_
 from flambeau.tensor.arithmetic import scalar_like
+from flambeau.tensor.creation import eye
+from flambeau.tensor.indexing import get_item
+from flambeau.tensor.joining import triu_indices
 from flambeau.tensor.promotion import operands
 from flambeau.tensor.reductions import vector_norm_node
 from flambeau.tensor.results import finish
@@ -330,13 +332,7 @@ def trace(input: Tensor) -> Tensor:
 
 def matrix_power(input: Tensor, n: int) -> Tensor:
     """The matrix multiplied with itself; `n` not negative."""
-    if n < 0:
-        from flambeau.tensor.linalg import inv
-
-        return matrix_power(inv(input), -n)
     if n == 0:
-        from flambeau.tensor.creation import eye
-
         return wrap(expand(eye(input.shape[-1], dtype=input.dtype).node, tuple(input.shape)))
     result, power = None, input
     while n:
@@ -351,9 +347,6 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
 
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     """The cross product along a dimension of size 3 (the first such, unless given)."""
-    from flambeau.core.shapes import broadcast
-    from flambeau.ops.strided import cat, slice_
-
     a, b = operands(input, other)
     shape = broadcast([a.spec.shape, b.spec.shape], "cross")
     if dim is None:
@@ -405,9 +398,6 @@ def cdist(
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """Distances of all pairs of rows."""
-    from flambeau.tensor.indexing import get_item
-    from flambeau.tensor.joining import triu_indices
-
     rows, columns = triu_indices(input.shape[0], input.shape[0], 1)
     gaps = algebra.sub(get_item(input, rows).node, get_item(input, columns).node)
     if not gaps.spec.numel:

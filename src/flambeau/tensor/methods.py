@@ -17,12 +17,19 @@ from flambeau.tensor import (
     joining,
     legacy,
     matrix,
+    norms,
+    random,
     reductions,
     scans,
     scatter,
     searching,
     views,
 )
+from flambeau.tensor.linalg.cholesky import old_cholesky
+from flambeau.tensor.linalg.products import matrix_power
+from flambeau.tensor.linalg.qr import old_qr
+from flambeau.tensor.linalg.solve import det, inv, logdet, slogdet
+from flambeau.tensor.linalg.spectral import old_svd, pinverse
 from flambeau.tensor.tensor import Tensor, is_contiguous
 
 # Functions that are methods under their own names.
@@ -42,11 +49,12 @@ SHARED = {
         isfinite isreal isclose allclose equal""",
     reductions: """
         sum nansum mean nanmean prod amax amin aminmax max min argmax argmin any all count_nonzero
-        var std norm dist logsumexp""",
+        var std logsumexp""",
+    norms: "norm dist",
     scans: "cumsum cumprod cummax cummin logcumsumexp softmax log_softmax",
     matrix: """
         mm bmm mv dot vdot matmul addmm addmv addbmm baddbmm outer addr inner kron trace
-        matrix_power cross""",
+        cross""",
     views: """
         view reshape view_as reshape_as permute transpose t movedim unsqueeze squeeze expand
         expand_as broadcast_to select narrow unbind split split_with_sizes chunk tensor_split hsplit
@@ -165,6 +173,15 @@ RENAMED = {
     "backward": gradients.tensor_backward,
     "where": searching.method_where,
     "type": conversion.type_,
+    "matrix_power": matrix_power,
+    "det": det,
+    "slogdet": slogdet,
+    "logdet": logdet,
+    "pinverse": pinverse,
+    "inverse": inv,
+    "cholesky": old_cholesky,
+    "qr": old_qr,
+    "svd": old_svd,
     "is_contiguous": lambda input, memory_format=None: is_contiguous(input),
     "is_pinned": conversion.never,
     "is_inference": conversion.never,
@@ -212,6 +229,7 @@ def shared_functions() -> dict[str, Any]:
 def members() -> dict[str, Any]:
     """Everything that is put into Tensor."""
     table = shared_functions() | inplace.IN_PLACE | inplace.RESHAPING | conversion.CONVERTERS
+    table |= random.METHODS
     table |= {name: table[original] for name, original in ALIASES.items()}
     return table | OPERATORS | RENAMED | PROPERTIES
 

@@ -144,7 +144,7 @@ def randperm(
     >>> import flambeau
     >>> _ = flambeau.manual_seed(0)
     >>> flambeau.randperm(5)
-    tensor([2, 0, 4, 1, 3])
+    tensor([4, 0, 1, 3, 2])
     """
     (count,) = checked_shape("randperm", (n,))
     kind = chosen_kind(out, dtype, device, dtypes.int64)

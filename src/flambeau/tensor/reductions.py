@@ -12,11 +12,12 @@ from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
 from flambeau.core.shapes import Shape, normalize_dim, normalize_dims
 from flambeau.graph.node import Node
-from flambeau.graph.recording import scalar
-from flambeau.ops import algebra, exponential, logic, power, special
+from flambeau.graph.op import DETACH
+from flambeau.graph.recording import record, scalar
+from flambeau.ops import algebra, exponential, logic, power
 from flambeau.ops import reduction as ops
-from flambeau.ops.arithmetic import clamp
-from flambeau.ops.comparison import eq, ge, gt, lt, ne
+from flambeau.ops.comparison import eq, ne
+from flambeau.ops.elementwise_base import SPELLING
 from flambeau.ops.indexing import index
 from flambeau.ops.selection import cast, where
 from flambeau.ops.shape import expand, iota, kept_as_ones, reshape, sum_
@@ -37,13 +38,14 @@ class MaxResult(NamedTuple):
     indices: Tensor
 
 
-def _dims(dim: Any, axis: Any, rank: int) -> Dims:
+def reduced_dims(dim: Any, axis: Any, rank: int) -> Dims:
+    """The dimensions to reduce, sorted; all for None."""
     if axis is not None:
         dim = axis
     return normalize_dims(dim if dim is None or isinstance(dim, int) else tuple(dim), rank)
 
 
-def _shaped(node: Node, source: Node, dims: Dims, keepdim: bool) -> Node:
+def shaped(node: Node, source: Node, dims: Dims, keepdim: bool) -> Node:
     """A reduced value, with the reduced dimensions kept as ones if wanted."""
     if keepdim:
         node = reshape(node, kept_as_ones(source.spec.shape, dims))
@@ -64,8 +66,8 @@ def sum(  # noqa: A001 - PyTorch's spelling
     if dim is None and axis is None:
         dims = tuple(range(len(node.spec.shape)))
     else:
-        dims = _dims(dim, axis, len(node.spec.shape))
-    return finish(_shaped(sum_(node, dims), input.node, dims, keepdim or keepdims), out)
+        dims = reduced_dims(dim, axis, len(node.spec.shape))
+    return finish(shaped(sum_(node, dims), input.node, dims, keepdim or keepdims), out)
 
 
 def _summand(node: Node, kind: dtype | None) -> Node:
@@ -107,14 +109,12 @@ def mean(
             f"mean(): could not infer output dtype. {name} dtype must be either a floating point "
             f"or complex dtype. Got: {_spelled(node.dtype)}"
         )
-    dims = _dims(dim, axis, len(node.spec.shape))
+    dims = reduced_dims(dim, axis, len(node.spec.shape))
     result = _mean(node, dims)
-    return finish(_shaped(result, input.node, dims, keepdim or keepdims), out)
+    return finish(shaped(result, input.node, dims, keepdim or keepdims), out)
 
 
 def _spelled(kind: dtype) -> str:
-    from flambeau.ops.elementwise_base import SPELLING
-
     return SPELLING[kind]
 
 
@@ -141,7 +141,7 @@ def prod(
     """The product over one dimension, or of all elements; integers and bools multiply as int64."""
     node = _summand(input.node, dtype)
     dims = normalize_dims(dim, len(node.spec.shape))
-    return wrap(_shaped(ops.prod(node, dims), input.node, dims, keepdim))
+    return wrap(shaped(ops.prod(node, dims), input.node, dims, keepdim))
 
 
 def _check_nonempty(name: str, node: Node, dims: Dims) -> None:
@@ -160,9 +160,9 @@ def amax(
 ) -> Tensor:
     """The largest element over `dim`; ties share the gradient."""
     node = input.node
-    dims = _dims(dim, None, len(node.spec.shape))
+    dims = reduced_dims(dim, None, len(node.spec.shape))
     _check_nonempty("amax", node, dims)
-    return finish(_shaped(_extreme(node, dims, True), node, dims, keepdim), out)
+    return finish(shaped(_extreme(node, dims, True), node, dims, keepdim), out)
 
 
 def amin(
@@ -170,9 +170,9 @@ def amin(
 ) -> Tensor:
     """The smallest element over `dim`; ties share the gradient."""
     node = input.node
-    dims = _dims(dim, None, len(node.spec.shape))
+    dims = reduced_dims(dim, None, len(node.spec.shape))
     _check_nonempty("amin", node, dims)
-    return finish(_shaped(_extreme(node, dims, False), node, dims, keepdim), out)
+    return finish(shaped(_extreme(node, dims, False), node, dims, keepdim), out)
 
 
 def _extreme(node: Node, dims: Dims, largest: bool) -> Node:
@@ -319,14 +319,14 @@ def any(  # noqa: A001 - PyTorch's spelling
     input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None
 ) -> Tensor:
     """Whether one element over `dim` is nonzero."""
-    return _logical(input, _dims(dim, axis, input.dim()), keepdim, True)
+    return _logical(input, reduced_dims(dim, axis, input.dim()), keepdim, True)
 
 
 def all(  # noqa: A001 - PyTorch's spelling
     input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None
 ) -> Tensor:
     """Whether all elements over `dim` are nonzero."""
-    return _logical(input, _dims(dim, axis, input.dim()), keepdim, False)
+    return _logical(input, reduced_dims(dim, axis, input.dim()), keepdim, False)
 
 
 def _logical(input: Tensor, dims: Dims, keepdim: bool, either: bool) -> Tensor:
@@ -335,7 +335,7 @@ def _logical(input: Tensor, dims: Dims, keepdim: bool, either: bool) -> Tensor:
     result = ops.any_(truth, dims) if either else ops.all_(truth, dims)
     if node.dtype is dtypes.uint8:
         result = cast(result, dtypes.uint8)
-    return wrap(_shaped(result, node, dims, keepdim))
+    return wrap(shaped(result, node, dims, keepdim))
 
 
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
@@ -399,15 +399,15 @@ def _variance(input: Tensor, dim: Any, correction: float, keepdim: bool) -> tupl
     if not node.dtype.is_floating_point:
         raise RuntimeError("std and var only support floating point and complex dtypes")
     kind, shape = node.dtype, node.spec.shape
-    dims = _dims(dim, None, len(shape))
+    dims = reduced_dims(dim, None, len(shape))
     wide = cast(node, dtypes.float32) if kind in NARROW else node
     average = _mean(wide, dims)
     deviation = algebra.sub(wide, reshape(average, kept_as_ones(shape, dims)))
     freedom = scalar(float(_at_least_zero(count_of(shape, dims) - correction)), wide.dtype)
     variance = algebra.div(sum_(algebra.mul(deviation, deviation), dims), freedom)
     return (
-        cast(_shaped(variance, node, dims, keepdim), kind),
-        cast(_shaped(average, node, dims, keepdim), kind),
+        cast(shaped(variance, node, dims, keepdim), kind),
+        cast(shaped(average, node, dims, keepdim), kind),
     )
 
 
@@ -420,31 +420,6 @@ def _safe_root(node: Node) -> Node:
     zero = scalar(0.0, node.dtype)
     is_zero = eq(node, zero)
     return where(is_zero, zero, power.sqrt(where(is_zero, scalar(1.0, node.dtype), node)))
-
-
-def norm(
-    input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False,
-    out: Tensor | None = None, dtype: dtype | None = None,
-) -> Tensor:
-    """The vector norm `(Σ|x|^p)^(1/p)` over `dim`, or of all elements; 'fro' is p = 2.
-
-    >>> import flambeau
-    >>> flambeau.tensor([3.0, 4.0]).norm()
-    tensor(5.)
-    """
-    node = input.node if dtype is None else cast(input.node, dtype)
-    if not node.dtype.is_floating_point:
-        raise RuntimeError(
-            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
-            f"{_spelled(node.dtype)}"
-        )
-    if p == "nuc":
-        from flambeau.tensor.linalg import nuclear_norm
-
-        return nuclear_norm(wrap(node), dim, keepdim)
-    dims = _dims(dim, None, len(node.spec.shape))
-    order = 2.0 if p in ("fro", None) else float(p)
-    return finish(_shaped(vector_norm_node(node, order, dims), node, dims, keepdim), out)
 
 
 def vector_norm_node(node: Node, order: float, dims: Dims) -> Node:
@@ -475,11 +450,6 @@ def vector_norm_node(node: Node, order: float, dims: Dims) -> Node:
     return power.pow(total, scalar(1 / order, kind))
 
 
-def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
-    """The norm of the difference."""
-    return norm(wrap(algebra.sub(input.node, other.node)), p)
-
-
 def logsumexp(
     input: Tensor, dim: Any, keepdim: bool = False, *, out: Tensor | None = None
 ) -> Tensor:
@@ -488,21 +458,18 @@ def logsumexp(
     if not node.dtype.is_floating_point:
         node = cast(node, dtypes.float32)
     kind, shape = node.dtype, node.spec.shape
-    dims = _dims(dim, None, len(shape))
+    dims = reduced_dims(dim, None, len(shape))
     if count_of(shape, dims) == 0:
         result = exponential.log(sum_(exponential.exp(node), dims))
-        return finish(_shaped(result, input.node, dims, keepdim), out)
+        return finish(shaped(result, input.node, dims, keepdim), out)
     largest = detached(ops.amax(node, dims))
     infinite = eq(algebra.abs(largest), scalar(math.inf, kind))
     shift = where(infinite, scalar(0.0, kind), largest)
     spread = exponential.exp(algebra.sub(node, reshape(shift, kept_as_ones(shape, dims))))
     result = algebra.add(exponential.log(sum_(spread, dims)), shift)
-    return finish(_shaped(result, input.node, dims, keepdim), out)
+    return finish(shaped(result, input.node, dims, keepdim), out)
 
 
 def detached(node: Node) -> Node:
     """The value without its history."""
-    from flambeau.graph.op import DETACH
-    from flambeau.graph.recording import record
-
     return record(DETACH, (node,)) if node.requires_grad else node

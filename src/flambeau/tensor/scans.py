@@ -12,16 +12,17 @@ from flambeau.graph.node import Node
 from flambeau.graph.recording import scalar
 from flambeau.ops import algebra, exponential, reduction
 from flambeau.ops import scan as ops
-from flambeau.ops.comparison import eq, ge, le
+from flambeau.ops.comparison import eq, le, ne
+from flambeau.ops.logic import logical_or
 from flambeau.ops.selection import cast, where
-from flambeau.ops.shape import expand, iota, kept_as_ones, reshape, sum_
+from flambeau.ops.shape import expand, iota, kept_as_ones, permute, reshape, sum_
 from flambeau.tensor.cloning import distinct
-from flambeau.tensor.promotion import float_node
 from flambeau.tensor.reductions import (
     NARROW,
     MaxResult,
     _summand,
     detached,
+    logsumexp,
 )
 from flambeau.tensor.scatter import gathered
 from flambeau.tensor.tensor import Tensor, wrap
@@ -67,9 +68,6 @@ def _running(input: Tensor, dim: int, largest: bool) -> MaxResult:
     numbers = _numbers(shape, dim)
     met = eq(ordered, best)
     if node.dtype.is_floating_point:
-        from flambeau.ops.comparison import ne
-        from flambeau.ops.logic import logical_or
-
         met = logical_or(met, ne(ordered, ordered))
     last = ops.running_extreme(where(met, numbers, scalar(-1, dtypes.int64)), dim, True)
     return MaxResult(wrap(gathered(node, dim, last)), wrap(last))
@@ -90,16 +88,12 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     # The whole matrix of pairs: exact, and gradients follow.
     size, rank = shape[dim], len(shape)
     last = [one for one in range(rank) if one != dim]
-    from flambeau.ops.shape import permute
-
     moved = permute(node, (*last, dim))
     wide = (*[shape[one] for one in last], size, size)
     pairs = expand(reshape(moved, (*wide[:-2], 1, size)), wide)
     seen = le(expand(reshape(iota(size), (1, size)), (size, size)),
               expand(reshape(iota(size), (size, 1)), (size, size)))
     masked = where(seen, pairs, scalar(-math.inf, node.dtype))
-    from flambeau.tensor.reductions import logsumexp
-
     result = logsumexp(wrap(masked), -1).node
     back = [0] * rank
     for place, one in enumerate((*last, dim)):

@@ -29,7 +29,7 @@ Places = tuple[Node, ...]
 
 def check_index(op: str, index: Tensor) -> Node:
     """The index as int64; RuntimeError in PyTorch's words for other types."""
-    if index.dtype not in (dtypes.int64, dtypes.int32):
+    if index.dtype not in (dtypes.int64, dtypes.int32) and index.node.spec.numel:
         raise RuntimeError(f"{op}(): Expected dtype int64 for index")
     return cast(index.node, dtypes.int64)
 
@@ -94,9 +94,7 @@ def gather(
     dim = normalize_dim(dim, len(node.spec.shape))
     if positions.spec.numel:
         _check_sizes("gather", node, dim, positions, None)
-        found = gathered(node, dim, wrap_index(positions, node.spec.shape[dim]))
-    else:
-        found = full(positions.spec.shape, 0, node.dtype)
+    found = gathered(node, dim, wrap_index(positions, node.spec.shape[dim]))
     return finish(reshape(found, shape), out)
 
 

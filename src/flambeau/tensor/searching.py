@@ -11,10 +11,12 @@ from flambeau.core.shapes import normalize_dim
 from flambeau.graph.node import Node
 from flambeau.graph.recording import scalar
 from flambeau.ops import algebra, comparison, reduction
+from flambeau.ops.arithmetic import clamp_min, floor_div
 from flambeau.ops.indexing import index_put, wrap_index
-from flambeau.ops.logic import logical_or
+from flambeau.ops.logic import logical_and, logical_or
 from flambeau.ops.scan import cumsum
-from flambeau.ops.selection import cast, where as choose
+from flambeau.ops.selection import cast
+from flambeau.ops.selection import where as choose
 from flambeau.ops.shape import expand, full, iota, permute, reshape, sum_
 from flambeau.ops.sorting import argsort as argsort_node
 from flambeau.ops.strided import cat, slice_
@@ -136,8 +138,6 @@ def _median_place(node: Node, dim: int, skip_nan: bool) -> Node:
         count = sum_(cast(comparison.eq(node, node), dtypes.int64), (dim,))
         one = scalar(1, dtypes.int64)
         spots = algebra.sub(count, one)
-        from flambeau.ops.arithmetic import clamp_min, floor_div
-
         spots = clamp_min(floor_div(spots, scalar(2, dtypes.int64)), scalar(0, dtypes.int64))
         return taken_at(ordered, spots, dim)
     place = _dropped(_narrowed(ordered, dim, middle, 1), dim)
@@ -392,8 +392,6 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     last = scalar(bins - 1, dtypes.int64)
     bucket = choose(comparison.eq(node, scalar(float(max), kind)), last, bucket)
     inside = comparison.ge(node, low)
-    from flambeau.ops.logic import logical_and
-
     inside = logical_and(inside, comparison.le(node, scalar(float(max), kind)))
     numbers = expand(reshape(iota(bins), (bins, 1)), (bins, node.spec.numel))
     hits = logical_and(comparison.eq(numbers, bucket), inside)

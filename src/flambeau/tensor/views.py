@@ -12,6 +12,7 @@ from flambeau.graph.node import Node
 from flambeau.ops import shape as ops
 from flambeau.ops import strided
 from flambeau.tensor.arguments import sizes
+from flambeau.tensor.cloning import clone, reinterpreted
 from flambeau.tensor.tensor import (
     Tensor,
     alias,
@@ -20,7 +21,6 @@ from flambeau.tensor.tensor import (
     make_view,
     wrap,
 )
-from flambeau.tensor.cloning import clone, reinterpreted
 
 
 def view(input: Tensor, *shape: Any) -> Tensor:
@@ -49,10 +49,10 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     )
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *sizes_: Any, shape: Any = ()) -> Tensor:
     """The elements under another shape: a view where possible, else a copy."""
     node = input.node
-    wanted = inferred(sizes(shape), node.spec.numel)
+    wanted = inferred(sizes(sizes_ or (shape,)), node.spec.numel)
     strides = strides_for(input, wanted)
     if strides is None:
         return wrap(ops.reshape(node, wanted))
@@ -141,21 +141,21 @@ def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     return reshape(input, *other.shape)
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *order: Any, dims: Any = ()) -> Tensor:
     """The dimensions in another order."""
     shape, strides, offset = geometry(input)
-    given = sizes(dims)
+    given = sizes(order or (dims,))
     if len(given) != len(shape):
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
             f"length of the desired ordering of dimensions i.e. input.dim() = {len(shape)} is not "
             f"equal to len(dims) = {len(given)}"
         )
-    order = tuple([normalize_dim(dim, len(shape)) for dim in given])
-    if len(set(order)) != len(order):
+    final = tuple([normalize_dim(dim, len(shape)) for dim in given])
+    if len(set(final)) != len(final):
         raise RuntimeError("permute(): duplicate dims are not allowed.")
-    moved = tuple([strides[dim] for dim in order])
-    return make_view(input, ops.permute(input.node, order), moved, offset, ops.permute, order)
+    moved = tuple([strides[dim] for dim in final])
+    return make_view(input, ops.permute(input.node, final), moved, offset, ops.permute, final)
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -540,8 +540,9 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 
 def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """Windows of `size` elements along `dimension`, `step` apart, as a new last dimension."""
-    shape = tuple(input.shape) or (1,)
-    input = input if input.dim() else unsqueeze(input, 0)
+    if not input.dim():
+        return unfold(unsqueeze(input, 0), dimension, size, step).squeeze(0)
+    shape = tuple(input.shape)
     rank = len(shape)
     dim = normalize_dim(dimension, rank)
     if not 0 <= size <= shape[dim]:

@@ -9,17 +9,20 @@ import flambeau.tensor as T
 from flambeau.tensor import Tensor
 
 
-def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+def _listed(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     if isinstance(parameters, Tensor):
-        parameters = [parameters]
-    if isinstance(parameters, Iterator):
-        parameters = list(parameters)
-        if not parameters:
-            warnings.warn(
-                "`parameters` is an empty generator, no gradient clipping will occur.",
-                UserWarning,
-                stacklevel=3,
-            )
+        return [parameters]
+    listed = list(parameters)
+    if not listed and isinstance(parameters, Iterator):
+        warnings.warn(
+            "`parameters` is an empty generator, no gradient clipping will occur.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return listed
+
+
+def _gradients(parameters: list[Tensor]) -> list[Tensor]:
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
@@ -58,7 +61,7 @@ def clip_grads_with_norm_(
     """Scale the gradients, in place, by `max_norm / total_norm` if that is below 1."""
     with T.no_grad():
         scale = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
-        for gradient in _gradients(parameters):
+        for gradient in _gradients(_listed(parameters)):
             gradient.mul_(scale)
 
 
@@ -79,9 +82,9 @@ def clip_grad_norm_(
     >>> w.grad
     tensor([0.7071, 0.7071])
     """
-    parameters = parameters if isinstance(parameters, Tensor) else list(parameters)
-    total = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite)
-    clip_grads_with_norm_(parameters, max_norm, total)
+    listed = _listed(parameters)
+    total = get_total_norm(_gradients(listed), norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(listed, max_norm, total)
     return total
 
 
@@ -115,5 +118,5 @@ def clip_grad_value_(
     """
     limit = float(clip_value)
     with T.no_grad():
-        for gradient in _gradients(parameters):
+        for gradient in _gradients(_listed(parameters)):
             gradient.clamp_(-limit, limit)
