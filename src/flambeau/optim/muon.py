@@ -19,13 +19,18 @@ def orthogonalized(
     """The matrix with all singular values near 1, by a Newton-Schulz iteration in bfloat16."""
     a, b, c = coefficients
     tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.t() if tall else matrix).bfloat16()
-    x = x / x.norm().clamp(min=eps)
+    x = _rounded(matrix.t() if tall else matrix)
+    x = _rounded(x / _rounded(x.norm()).clamp(min=eps))
     for _ in range(steps):
-        gram = T.matmul(x, x.t())
-        polynomial = T.addmm(gram, gram, gram, beta=b, alpha=c)
-        x = T.addmm(x, polynomial, x, beta=a)
+        gram = _rounded(T.matmul(x, x.t()))
+        polynomial = _rounded(gram * b + T.matmul(gram, gram) * c)
+        x = _rounded(x * a + T.matmul(polynomial, x))
     return x.t() if tall else x
+
+
+def _rounded(matrix: Tensor) -> Tensor:
+    """Values of bfloat16 in float32: what is computed from them is rounded once, at its end."""
+    return matrix.bfloat16().float()
 
 
 class Muon(RuleOptimizer):

@@ -71,7 +71,8 @@ def to_node(operand: Any, kind: dtype) -> Node:
 def plain(value: Any, kind: dtype) -> Number:
     """A number as the Python type that fits the dtype."""
     if kind.is_floating_point:
-        return float(value)
+        # A Live number must stay one.
+        return value if isinstance(value, float) else float(value)
     return bool(value) if kind is dtypes.bool else int(value)
 
 

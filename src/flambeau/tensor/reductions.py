@@ -437,7 +437,7 @@ def vector_norm_node(node: Node, order: float, dims: Dims) -> Node:
     if order == 1:
         return sum_(size, dims)
     if order == 0:
-        return sum_(cast(ne(node, scalar(0.0, kind)), kind), dims)
+        return sum_(algebra.sign(size), dims)
     zero, one = scalar(0.0, kind), scalar(1.0, kind)
     at_zero = eq(size, zero)
     if order > 0:
@@ -446,7 +446,9 @@ def vector_norm_node(node: Node, order: float, dims: Dims) -> Node:
         empty = eq(total, zero)
         root = power.pow(where(empty, one, total), scalar(1 / order, kind))
         return where(empty, zero, root)
-    total = sum_(power.pow(size, scalar(order, kind)), dims)
+    infinite = scalar(math.inf, kind)
+    powers = power.pow(where(at_zero, one, size), scalar(order, kind))
+    total = sum_(where(at_zero, infinite, powers), dims)
     return power.pow(total, scalar(1 / order, kind))
 
 

@@ -94,7 +94,9 @@ def gather(
     dim = normalize_dim(dim, len(node.spec.shape))
     if positions.spec.numel:
         _check_sizes("gather", node, dim, positions, None)
-    found = gathered(node, dim, wrap_index(positions, node.spec.shape[dim]))
+        found = gathered(node, dim, wrap_index(positions, node.spec.shape[dim]))
+    else:
+        found = slice_(reshape(node, (node.spec.numel,)), (0,), (1,), (0,))
     return finish(reshape(found, shape), out)
 
 

@@ -1,18 +1,24 @@
-"""Functions of linear algebra that PyTorch keeps under older names and argument orders."""
+"""The functions of linear algebra that `torch` itself offers, often in an older form."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 from flambeau.core import dtypes
+from flambeau.tensor.linalg.cholesky import cholesky_inverse, cholesky_solve
+from flambeau.tensor.linalg.cholesky import old_cholesky as cholesky
 from flambeau.tensor.linalg.host import array_of, check_float, check_square, deliver_all
-from flambeau.tensor.linalg.lu import (
-    LU,
-    unit_lower,
-    lu_factor_ex,
-    permutation_matrix,
-)
-from flambeau.tensor.linalg import lu as modern
+from flambeau.tensor.linalg.lu import LU, lu_factor_ex, permutation_matrix, unit_lower
+from flambeau.tensor.linalg.lu import lu_solve as modern_lu_solve
+from flambeau.tensor.linalg.norms import frobenius_norm, nuclear_norm
+from flambeau.tensor.linalg.products import matrix_exp
+from flambeau.tensor.linalg.qr import geqrf, ormqr
+from flambeau.tensor.linalg.qr import householder_product as orgqr
+from flambeau.tensor.linalg.qr import old_qr as qr
+from flambeau.tensor.linalg.solve import det, logdet, slogdet
+from flambeau.tensor.linalg.solve import inv as inverse
+from flambeau.tensor.linalg.spectral import old_svd as svd
+from flambeau.tensor.linalg.spectral import pinverse
 from flambeau.tensor.linalg.triangular import TriangularSolve, same_stacks
 from flambeau.tensor.tensor import Tensor
 
@@ -58,7 +64,7 @@ def lu_solve(
     b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = None
 ) -> Tensor:
     """`torch.lu_solve`: `linalg.lu_solve` with the right side first."""
-    return modern.lu_solve(LU_data, LU_pivots, b, out=out)
+    return modern_lu_solve(LU_data, LU_pivots, b, out=out)
 
 
 def lu_unpack(
