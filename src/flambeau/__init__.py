@@ -362,7 +362,7 @@ from flambeau.tensor.linalg.cholesky import cholesky_inverse, cholesky_solve
 from flambeau.tensor.linalg.cholesky import old_cholesky as cholesky
 from flambeau.tensor.linalg.norms import frobenius_norm
 from flambeau.tensor.linalg.old import lu, lu_solve, lu_unpack, triangular_solve
-from flambeau.tensor.linalg.products import vander
+from flambeau.tensor.linalg.products import matrix_exp, vander
 from flambeau.tensor.linalg.qr import geqrf, ormqr
 from flambeau.tensor.linalg.qr import householder_product as orgqr
 from flambeau.tensor.linalg.qr import old_qr as qr

@@ -29,8 +29,9 @@ def test_sequential_as_a_list():
     assert len(model) == 6
     with pytest.raises(IndexError, match="index 9 is out of range"):
         model[9]
+    layers = [nn.ReLU()]
     with pytest.raises(ValueError, match="only objects of Sequential class"):
-        model + [nn.ReLU()]
+        model + layers
     with pytest.raises(ValueError, match="Non-positive"):
         model * 0
 
@@ -57,7 +58,8 @@ def test_module_list():
     del layers[1:3]
     assert names(layers) == ["0:ReLU", "1:Linear", "2:Tanh", "3:Tanh"]
     assert isinstance(layers[1:2], nn.ModuleList)
-    assert len(layers + [nn.ReLU()]) == 5
+    more = [nn.ReLU()]
+    assert len(layers + more) == 5
     assert isinstance(layers.pop(0), nn.ReLU)
     with pytest.raises(TypeError, match="should be called with an iterable"):
         layers.extend(3)

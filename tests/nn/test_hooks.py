@@ -42,9 +42,7 @@ def test_forward_hooks_with_keywords_and_order():
 def test_a_hook_that_is_always_called_sees_failures():
     log = []
     layer = doubling()
-    layer.register_forward_hook(
-        lambda module, args, result: log.append(result), always_call=True
-    )
+    layer.register_forward_hook(lambda module, args, result: log.append(result), always_call=True)
     with pytest.raises(RuntimeError):
         layer(flambeau.ones(7))
     assert log == [None]

@@ -10,7 +10,6 @@ import flambeau
 from flambeau import nn
 from flambeau.nn import init
 
-
 # What PyTorch 2.13 gives for Linear(3, 2) and then MultiheadAttention(2, 1) after manual_seed(0).
 LINEAR_WEIGHT = [[-0.0043225177, 0.30971584, -0.47518533], [-0.4248946, -0.22236897, 0.15482073]]
 LINEAR_BIAS = [-0.011439145, 0.45777494]

@@ -109,7 +109,9 @@ def test_cross_entropy_of_images_and_single_samples():
     whole = F.cross_entropy(x, target).item()
     assert whole == pytest.approx(F.cross_entropy(flat, target.reshape(8)).item())
     assert F.cross_entropy(x, target, reduction="none").shape == (2, 4)
-    assert F.cross_entropy(flambeau.zeros(3), flambeau.tensor(1)).item() == pytest.approx(math.log(3))
+    assert F.cross_entropy(flambeau.zeros(3), flambeau.tensor(1)).item() == pytest.approx(
+        math.log(3)
+    )
     nll = F.nll_loss(F.log_softmax(x, 1), target)
     assert nll.item() == pytest.approx(whole)
 
@@ -126,7 +128,9 @@ def test_cross_entropy_gradient_and_nothing_left():
 
 def test_class_losses_check_their_arguments():
     x = flambeau.zeros(2, 3)
-    with pytest.raises(ValueError, match=r"input batch_size \(2\) to match target batch_size \(4\)"):
+    with pytest.raises(
+        ValueError, match=r"input batch_size \(2\) to match target batch_size \(4\)"
+    ):
         F.cross_entropy(x, flambeau.zeros(4, dtype=flambeau.int64))
     with pytest.raises(RuntimeError, match="all 3 classes"):
         F.nll_loss(x, flambeau.zeros(2, dtype=flambeau.int64), flambeau.ones(4))

@@ -47,11 +47,11 @@ def test_paths():
     assert net.get_buffer("count") is net.count
     net.set_submodule("rest.0", nn.Tanh())
     assert isinstance(net.rest[0], nn.Tanh)
-    with pytest.raises(AttributeError, match="Sequential has no attribute `7`"):
+    with pytest.raises(AttributeError, match=r"Sequential has no attribute `7`"):
         net.get_submodule("rest.7")
-    with pytest.raises(AttributeError, match="`count` is not an nn.Parameter"):
+    with pytest.raises(AttributeError, match=r"`count` is not an nn.Parameter"):
         net.get_parameter("count")
-    with pytest.raises(AttributeError, match="`scale` is not a buffer"):
+    with pytest.raises(AttributeError, match=r"`scale` is not a buffer"):
         net.get_buffer("scale")
 
 
@@ -121,7 +121,7 @@ def test_state_goes_round():
     assert str(target.load_state_dict(state)) == "<All keys matched successfully>"
     x = flambeau.ones(1, 3)
     assert flambeau.equal(source(x), target(x))
-    assert list(source.state_dict(prefix="net."))[0] == "net.scale"
+    assert next(iter(source.state_dict(prefix="net."))) == "net.scale"
     assert source.state_dict(keep_vars=True)["scale"] is source.scale
 
 
@@ -134,8 +134,13 @@ def test_load_reports_everything_at_once():
     with pytest.raises(RuntimeError) as raised:
         net.load_state_dict(state)
     text = str(raised.value)
-    assert text.startswith('Error(s) in loading state_dict for Net:\n\tMissing key(s) in state_dict')
-    assert 'Missing key(s) in state_dict: "count". \n\tUnexpected key(s) in state_dict: "other". ' in text
+    assert text.startswith(
+        "Error(s) in loading state_dict for Net:\n\tMissing key(s) in state_dict"
+    )
+    assert (
+        'Missing key(s) in state_dict: "count". \n\tUnexpected key(s) in state_dict: "other". '
+        in text
+    )
     assert "size mismatch for first.weight: copying a param with shape torch.Size([1, 1])" in text
     state["first.weight"] = net.first.weight
     missing, unexpected = net.load_state_dict(state, strict=False)

@@ -1,4 +1,4 @@
-"""Gradients. The layer itself knows nodes only; `torch.autograd`'s names come from the tensor layer.
+"""Gradients. The layer itself knows nodes only; the rest of `torch.autograd` is the tensor layer's.
 
 Those are looked up when they are asked for, as that layer is above this one.
 """

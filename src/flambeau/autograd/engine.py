@@ -13,6 +13,7 @@ from flambeau.autograd.aliases import FUNCTION_OUTPUT
 from flambeau.core.context import context
 from flambeau.graph.node import FREED, Node
 from flambeau.graph.op import NOTHING, PARAMETER, Elementwise
+from flambeau.graph.recording import at_one_line
 from flambeau.ops.algebra import add
 from flambeau.ops.shape import sum_to
 
@@ -46,7 +47,7 @@ class Call(Protocol):
 
 def identity(node: Node) -> int:
     """What tells values apart: for a leaf the tensor, however often it was read."""
-    if node.op is PARAMETER and node.owner:
+    if node.op is PARAMETER and node.owner is not None:
         return id(node.owner())
     return id(node)
 
@@ -65,7 +66,8 @@ def gradients(
     """
     before, context.grad_enabled = context.grad_enabled, create_graph
     try:
-        return _Walk(outputs, wanted, retain_graph).run(outputs, grads)
+        with at_one_line():
+            return _Walk(outputs, wanted, retain_graph).run(outputs, grads)
     finally:
         context.grad_enabled = before
 
@@ -91,17 +93,16 @@ class _Walk:
                 needed.add(node)
         return needed
 
-    def run(
-        self, outputs: Sequence[Node], grads: Sequence[Node]
-    ) -> dict[int, tuple[Node, Node]]:
+    def run(self, outputs: Sequence[Node], grads: Sequence[Node]) -> dict[int, tuple[Node, Node]]:
         for node, grad in zip(outputs, grads, strict=True):
             self._contribute(node, grad)
         self._count_outputs()
         for node in reversed(self.order):
             if self.needed is not None and node not in self.needed:
                 continue
-            grad = self.pending.pop(node, None)
+            grad = self.pending.get(node)
             if grad is not None:
+                del self.pending[node]
                 grad = self._observed(node, grad)
             if node.op is FUNCTION_OUTPUT and node.owner:
                 self._function(node, grad)
@@ -202,7 +203,6 @@ def _topological(outputs: Sequence[Node]) -> list[Node]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            for one in sources(node):
-                if one.requires_grad and one not in seen:
-                    stack.append((one, False))
+            following = [one for one in sources(node) if one.requires_grad and one not in seen]
+            stack.extend([(one, False) for one in following])
     return order

@@ -35,7 +35,7 @@ class _Mode:
     def __call__(self, function: Function) -> Function:
         mode = self.mode
         if inspect.isgeneratorfunction(function):
-            return _generator_in_mode(function, mode)
+            return _generator_in_mode(function, mode)  # type: ignore[no-any-return]
 
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:

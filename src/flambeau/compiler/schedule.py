@@ -23,7 +23,7 @@ from flambeau.graph.op import DATA, SCALAR, Alias, Elementwise, Reduction, Templ
 
 # A value that several consumers read is stored if computing it again costs more than this.
 CHEAP = 4
-# An expression of more operations than this is cut.
+# An expression of more operations, or of more levels, than this is cut.
 LONG = 60
 MOST_MEMBERS = 24
 
@@ -100,7 +100,9 @@ class _Scheduler:
         for node in self.live:
             for one in node.inputs:
                 uses.setdefault(resolve(one), set()).add(node)
+        # Operations, and levels of inputs, that computing a node where it is read takes.
         weight: dict[Node, int] = {}
+        depth: dict[Node, int] = {}
         for node in self.live:
             if isinstance(node.op, Alias) or node.op.name == "reshape":
                 continue
@@ -110,12 +112,15 @@ class _Scheduler:
                 for one in node.inputs:
                     roots.add(self._base(one, roots))
             own = node.op.cost if isinstance(node.op, Elementwise) else 0
-            total = own + sum(weight.get(resolve(one), 0) for one in node.inputs)
+            below = [resolve(one) for one in node.inputs]
+            total = own + sum(weight.get(one, 0) for one in below)
+            levels = 1 + max([depth.get(one, 0) for one in below], default=0)
             if node not in roots and isinstance(node.op, (Elementwise, View)):
                 shared = len(uses.get(node, ())) > 1 and total > CHEAP
-                if shared or total > LONG:
+                if shared or total > LONG or levels > LONG:
                     roots.add(node)
             weight[node] = 0 if node in roots else total
+            depth[node] = 0 if node in roots else levels
         return {node for node in roots if node.op is not DATA}
 
     def _base(self, node: Node, roots: set[Node]) -> Node:
@@ -341,14 +346,15 @@ class _Scheduler:
     def _ordered(self) -> list[Unit]:
         """Units by wave: each after all it depends on."""
         waves: dict[Unit, int] = {}
-
-        def wave(unit: Unit) -> int:
-            if unit not in waves:
-                waves[unit] = 1 + max([wave(one) for one in self._before(unit)], default=-1)
-            return waves[unit]
-
-        for unit in self.units:
-            unit.wave = wave(unit)
+        waiting = list(reversed(self.units))
+        while waiting:
+            unit = waiting[-1]
+            before = self._before(unit)
+            missing = [one for one in before if one not in waves]
+            if not missing:
+                waiting.pop()
+                unit.wave = waves[unit] = 1 + max([waves[one] for one in before], default=-1)
+            waiting.extend(missing)
         return sorted(self.units, key=lambda unit: unit.wave)
 
 

@@ -24,6 +24,8 @@ class Context(threading.local):
         self.default_device: device = CPU
         # A graph.Recording; the layers above know.
         self.recording: Any = None
+        # The user's line, while one stands for all that is recorded.
+        self.location: Any = None
         # An engine.capture.Capture while `compile` records a function.
         self.capture: Any = None
 

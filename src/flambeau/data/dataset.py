@@ -139,7 +139,7 @@ class ChainDataset(IterableDataset[Item_co]):
             yield from dataset
 
     def __len__(self) -> int:
-        return sum(len(dataset) for dataset in self.datasets)  # type: ignore[arg-type]
+        return sum(map(len, self.datasets))  # type: ignore[arg-type]
 
 
 class Subset(Dataset[Item_co]):

@@ -119,9 +119,12 @@ _PACKAGE = __name__.partition(".")[0]
 _own: dict[CodeType, bool] = {}
 
 
-def user_location() -> tuple[CodeType, int] | None:
-    """Where the nearest frame outside flambeau stands; its line is looked up only on a fault."""
-    frame: FrameType | None = sys._getframe(2)
+def user_location(depth: int = 2) -> tuple[CodeType, int] | None:
+    """Where the nearest frame outside flambeau stands; its line is looked up only on a fault.
+
+    The search starts `depth` frames up.
+    """
+    frame: FrameType | None = sys._getframe(depth)
     while frame is not None:
         code = frame.f_code
         own = _own.get(code)

@@ -7,7 +7,8 @@ is a new argument and not a new structure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flambeau.core.context import context
@@ -135,7 +136,8 @@ def record(op: Op, inputs: tuple[Node, ...], attributes: tuple[Any, ...] = ()) -
             if one.requires_grad:
                 requires_grad = True
                 break
-    node = Node(op, inputs, attributes, spec, requires_grad, None, user_location())
+    source = context.location
+    node = Node(op, inputs, attributes, spec, requires_grad, None, source or user_location())
     recording = context.recording
     if recording is None:
         recording = current()
@@ -159,6 +161,18 @@ def _infer(op: Op, inputs: tuple[Node, ...], attributes: tuple[Any, ...]) -> Spe
         )
     where = devices.pop() if devices else context.default_device
     return Spec.of(tuple(shape), kind, where)
+
+
+@contextmanager
+def at_one_line() -> Iterator[None]:
+    """Nodes recorded in this block name the user's present line, which is looked up once."""
+    before = context.location
+    if before is None:
+        context.location = user_location(3)
+    try:
+        yield
+    finally:
+        context.location = before
 
 
 def data(buffer: Memory, spec: Spec) -> Node:

@@ -173,7 +173,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
         tensor.zero_()
         for group in range(groups):
             for channel in range(min(size, tensor.shape[1])):
-                tensor[(group * size + channel, channel, *centre)] = 1.0
+                place = (group * size + channel, channel, *centre)
+                tensor[place] = 1.0
     return tensor
 
 

@@ -23,7 +23,7 @@ class Parameter(Tensor):
         made: Parameter = Tensor._make_subclass(cls, data, requires_grad)
         return made
 
-    def __repr__(self) -> str:  # type: ignore[override]
+    def __repr__(self) -> str:
         return "Parameter containing:\n" + Tensor.__repr__(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:

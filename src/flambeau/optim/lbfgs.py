@@ -111,7 +111,7 @@ class LBFGS(Optimizer):
     def _iterate(self, closure: Closure, loss: float, gradient: Tensor, state: State) -> None:
         group = self.param_groups[0]
         tolerance, max_eval = group["tolerance_change"], group["max_eval"]
-        evaluations = 1
+        evaluations, stalled = 1, 0
         for iteration in range(1, group["max_iter"] + 1):
             state["n_iter"] += 1
             direction = self._direction(gradient, state)
@@ -136,11 +136,14 @@ class LBFGS(Optimizer):
             evaluations += used
             state["func_evals"] += used
             moved = float((direction * point.step).abs().max())
+            stalled = stalled + 1 if abs(loss - state["prev_loss"]) < tolerance else 0
+            # One equal loss may be rounding, where that is coarser than the tolerance.
+            patience = 2 if T.finfo(gradient.dtype).eps * abs(loss) > tolerance else 1
             if (
                 evaluations >= max_eval
                 or self._is_flat(gradient)
                 or moved <= tolerance
-                or abs(loss - state["prev_loss"]) < tolerance
+                or stalled >= patience
             ):
                 return
 

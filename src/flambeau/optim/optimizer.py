@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 import flambeau.tensor as T
+from flambeau.graph.recording import at_one_line
 from flambeau.tensor import RemovableHandle, Tensor
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -58,7 +59,8 @@ def _observed(step: Callable[..., Any]) -> Callable[..., Any]:
                     f"{answer}."
                 )
             args, kwargs = answer
-        result = step(self, *args, **kwargs)
+        with at_one_line():
+            result = step(self, *args, **kwargs)
         self._opt_called = True
         for after in tuple(self._optimizer_step_post_hooks.values()):
             after(self, args, kwargs)

@@ -225,7 +225,9 @@ from flambeau.tensor.joining import (
     vstack,
 )
 from flambeau.tensor.legacy import Variable, is_tensor
-from flambeau.tensor.linalg import det, matrix_power, nuclear_norm, slogdet
+from flambeau.tensor.linalg.norms import nuclear_norm
+from flambeau.tensor.linalg.products import matrix_power
+from flambeau.tensor.linalg.solve import det, slogdet
 from flambeau.tensor.matrix import (
     addbmm,
     addmm,

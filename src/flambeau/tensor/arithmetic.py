@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from flambeau.core import dtypes
@@ -24,6 +25,7 @@ from flambeau.tensor.promotion import (
     plain,
     result_dtype,
     to_node,
+    with_number,
 )
 from flambeau.tensor.results import finish
 from flambeau.tensor.tensor import Tensor, wrap
@@ -205,26 +207,29 @@ def rpow(input: Any, other: Any) -> Tensor:
     return pow(other, input)
 
 
+# Exponents that are code of their own.
+_POWERS: dict[float, Callable[[Node], Node]] = {
+    2: lambda x: ops.mul(x, x),
+    3: lambda x: ops.mul(ops.mul(x, x), x),
+    1: lambda x: ops.mul(x, scalar(1, x.dtype)),
+    0: lambda x: ops.add(zeros_like(x), scalar(1, x.dtype)),
+    0.5: ops.sqrt,
+    -1: lambda x: ops.div(scalar(1.0, x.dtype), x),
+}
+
+
 def _constant_power(input: Tensor, exponent: Any) -> Node:
-    kind = result_dtype(input, exponent)
-    node = cast(input.node, kind)
+    node = input.node
+    kind = with_number(node.spec.dtype, exponent)
+    node = cast(node, kind)
     if not kind.is_floating_point:
         if exponent < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
         if kind is dtypes.bool:
             raise NotImplementedError("\"pow\" not implemented for 'Bool'")
-    if exponent == 2:
-        return ops.mul(node, node)
-    if exponent == 3:
-        return ops.mul(ops.mul(node, node), node)
-    if exponent == 1:
-        return ops.mul(node, scalar(1, kind))
-    if exponent == 0:
-        return ops.add(zeros_like(node), scalar(1, kind))
-    if exponent == 0.5:
-        return ops.sqrt(node)
-    if exponent == -1:
-        return ops.div(scalar(1.0, kind), node)
+    rule = _POWERS.get(exponent)
+    if rule is not None and (kind.is_floating_point or exponent != 0.5):
+        return rule(node)
     return ops.pow(node, scalar(plain(exponent, kind), kind))
 
 
@@ -272,8 +277,13 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    kind = result_dtype(*[one for one in (input, min, max) if one is not None])
-    node = cast(input.node, kind)
+    node = input.node
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        kind = result_dtype(*[one for one in (input, min, max) if one is not None])
+    else:
+        kind = node.spec.dtype if min is None else with_number(node.spec.dtype, min)
+        kind = kind if max is None else with_number(kind, max)
+    node = cast(node, kind)
     if max is None:
         return finish(ops.clamp_min(node, to_node(min, kind)), out)
     if min is None:
@@ -292,7 +302,12 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
 
 
 def addcmul(
-    input: Tensor, tensor1: Any, tensor2: Any, legacy: Any = None, *, value: float = 1,
+    input: Tensor,
+    tensor1: Any,
+    tensor2: Any,
+    legacy: Any = None,
+    *,
+    value: float = 1,
     out: Tensor | None = None,
 ) -> Tensor:
     """`input + value * tensor1 * tensor2`; the old order with `value` second works too."""
@@ -304,7 +319,12 @@ def addcmul(
 
 
 def addcdiv(
-    input: Tensor, tensor1: Any, tensor2: Any, legacy: Any = None, *, value: float = 1,
+    input: Tensor,
+    tensor1: Any,
+    tensor2: Any,
+    legacy: Any = None,
+    *,
+    value: float = 1,
     out: Tensor | None = None,
 ) -> Tensor:
     """`input + value * tensor1 / tensor2`; the old order with `value` second works too."""
@@ -401,7 +421,9 @@ def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Ten
 
 
 def nan_to_num(
-    input: Tensor, nan: float | None = None, posinf: float | None = None,
+    input: Tensor,
+    nan: float | None = None,
+    posinf: float | None = None,
     neginf: float | None = None,
 ) -> Tensor:
     """NaN and infinities replaced: by 0 and the dtype's extremes unless given."""
@@ -443,8 +465,14 @@ def signbit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     if not node.dtype.is_floating_point:
         return finish(lt(node, scalar(0, node.dtype)), out)
     sign_ = ops.div(scalar(1.0, node.dtype), node)
-    return finish(where(eq(node, scalar(0, node.dtype)), lt(sign_, scalar(0, node.dtype)),
-                        lt(node, scalar(0, node.dtype))), out)
+    return finish(
+        where(
+            eq(node, scalar(0, node.dtype)),
+            lt(sign_, scalar(0, node.dtype)),
+            lt(node, scalar(0, node.dtype)),
+        ),
+        out,
+    )
 
 
 def deg2rad(input: Tensor, *, out: Tensor | None = None) -> Tensor:

@@ -50,4 +50,3 @@ def reinterpreted(input: Tensor, kind: dtype) -> Tensor:
     buffer: Any = node.buffer
     array = buffer.as_array(node.dtype.numpy, node.shape).view(kind.numpy)
     return wrap(copied(array, Spec.of(array.shape, kind)))
-

@@ -65,14 +65,14 @@ rrshift = _reflected(bitwise_right_shift, "rrshift")
 
 def equality(self: Tensor, other: Any) -> Any:
     """`self == other`; not a tensor and not a number is never equal."""
-    if isinstance(other, Tensor) or isinstance(other, NUMBERS):
+    if isinstance(other, (Tensor, *NUMBERS)):
         return eq(self, other)
     return NotImplemented
 
 
 def inequality(self: Tensor, other: Any) -> Any:
     """`self != other`."""
-    if isinstance(other, Tensor) or isinstance(other, NUMBERS):
+    if isinstance(other, (Tensor, *NUMBERS)):
         return ne(self, other)
     return NotImplemented
 
@@ -145,9 +145,7 @@ def isclose(
         a, b = cast(a, dtypes.float64), cast(b, dtypes.float64)
     kind = a.dtype
     gap = algebra.abs(algebra.sub(a, b))
-    allowed = algebra.add(
-        scalar(atol, kind), algebra.abs(algebra.mul(scalar(rtol, kind), b))
-    )
+    allowed = algebra.add(scalar(atol, kind), algebra.abs(algebra.mul(scalar(rtol, kind), b)))
     finite = ops.lt(gap, scalar(math.inf, kind))
     near = logic.logical_and(finite, ops.le(gap, allowed))
     return wrap(logic.logical_or(close, near))
@@ -168,4 +166,3 @@ def equal(input: Tensor, other: Tensor) -> bool:
     a, b = operands(input, other)
     same = ops.eq(a, b)
     return bool(wrap(reduction.all_(same, tuple(range(len(same.shape))))))
-

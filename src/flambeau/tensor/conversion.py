@@ -182,9 +182,7 @@ def to_array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.nd
 def dlpack(self: Tensor, **arguments: Any) -> Any:
     """The memory as other libraries take it."""
     if self.requires_grad:
-        raise BufferError(
-            "Can't export tensors that require gradient, use tensor.detach()"
-        )
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     return numpy(self).__dlpack__(**arguments)
 
 
@@ -416,4 +414,3 @@ def itself(input: Tensor, *_: Any, **__: Any) -> Tensor:
 def never(input: Tensor, *_: Any) -> bool:
     """False: for what tensors here never are."""
     return False
-

@@ -41,7 +41,11 @@ def finished(node: Node, requires_grad: bool = False, out: Tensor | None = None)
 
 
 def tensor(
-    data: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False,
+    data: Any,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
     """A copy of a number, nested sequence, array or tensor.
@@ -117,8 +121,10 @@ def _array(data: Any) -> np.ndarray:
 
 def _plain_items(data: Sequence[Any]) -> list[Any]:
     return [
-        one.tolist() if isinstance(one, Tensor)
-        else _plain_items(one) if isinstance(one, (list, tuple))
+        one.tolist()
+        if isinstance(one, Tensor)
+        else _plain_items(one)
+        if isinstance(one, (list, tuple))
         else one
         for one in data
     ]
@@ -136,9 +142,8 @@ def _complain(data: Any) -> None:
                 raise ValueError("too many dimensions 'str'")
             _complain(one)
         return
-    if not isinstance(data, (int, float)):
-        if data is None or not np.isscalar(data):
-            raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
+    if not isinstance(data, (int, float)) and (data is None or not np.isscalar(data)):
+        raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
 
 
 def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Tensor:
@@ -152,7 +157,11 @@ def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Tens
 
 
 def asarray(
-    obj: Any, *, dtype: dtype | None = None, device: Any = None, copy: bool | None = None,
+    obj: Any,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    copy: bool | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Like `as_tensor`, with a say over copying."""
@@ -212,8 +221,15 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
 
 
 def full(
-    size: Sequence[int], fill_value: Any, *, out: Tensor | None = None, dtype: dtype | None = None,
-    layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+    size: Sequence[int],
+    fill_value: Any,
+    *,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """`fill_value` in every place of shape `size`.
 
@@ -237,8 +253,13 @@ def _filled(shape: Shape, value: Any, kind: dtype) -> Node:
 
 
 def _constant(
-    value: float, size: Sequence[Any], out: Tensor | None, kind: Any, device: Any,
-    requires_grad: bool, named: Any,
+    value: float,
+    size: Sequence[Any],
+    out: Tensor | None,
+    kind: Any,
+    device: Any,
+    requires_grad: bool,
+    named: Any,
 ) -> Tensor:
     resolve(device)
     shape = sizes(size) if named is None else sizes((tuple(named),))
@@ -247,25 +268,43 @@ def _constant(
 
 
 def zeros(
-    *size: Any, out: Tensor | None = None, dtype: dtype | None = None, layout: Any = None,
-    device: Any = None, requires_grad: bool = False, pin_memory: bool = False, **named: Any,
+    *size: Any,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    **named: Any,
 ) -> Tensor:
     """Zeros in the shape given as `zeros(2, 3)` or `zeros((2, 3))`."""
     return _constant(0, size, out, dtype, device, requires_grad, _named_size("zeros", named))
 
 
 def ones(
-    *size: Any, out: Tensor | None = None, dtype: dtype | None = None, layout: Any = None,
-    device: Any = None, requires_grad: bool = False, pin_memory: bool = False, **named: Any,
+    *size: Any,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    **named: Any,
 ) -> Tensor:
     """Ones in the shape given as `ones(2, 3)` or `ones((2, 3))`."""
     return _constant(1, size, out, dtype, device, requires_grad, _named_size("ones", named))
 
 
 def empty(
-    *size: Any, out: Tensor | None = None, dtype: dtype | None = None, layout: Any = None,
-    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-    memory_format: Any = None, **named: Any,
+    *size: Any,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+    **named: Any,
 ) -> Tensor:
     """A tensor to be filled; it holds zeros, so that programs give the same result each time."""
     return _constant(0, size, out, dtype, device, requires_grad, _named_size("empty", named))
@@ -279,8 +318,14 @@ def _named_size(op: str, named: dict[str, Any]) -> Any:
 
 
 def empty_strided(
-    size: Sequence[int], stride: Sequence[int], *, dtype: dtype | None = None, layout: Any = None,
-    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+    size: Sequence[int],
+    stride: Sequence[int],
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor to be filled, with these strides."""
     reach = sum([(n - 1) * step for n, step in zip(size, stride, strict=True)]) + 1
@@ -300,40 +345,68 @@ def _like(
 
 
 def zeros_like(
-    input: Tensor, *, dtype: dtype | None = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, memory_format: Any = None,
+    input: Tensor,
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """Zeros in the shape and dtype of `input`."""
     return _like(input, 0, dtype, device, requires_grad)
 
 
 def ones_like(
-    input: Tensor, *, dtype: dtype | None = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, memory_format: Any = None,
+    input: Tensor,
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """Ones in the shape and dtype of `input`."""
     return _like(input, 1, dtype, device, requires_grad)
 
 
 def empty_like(
-    input: Tensor, *, dtype: dtype | None = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
+    input: Tensor,
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor to be filled in the shape and dtype of `input`; it holds zeros."""
     return _like(input, 0, dtype, device, requires_grad)
 
 
 def full_like(
-    input: Tensor, fill_value: Any, *, dtype: dtype | None = None, layout: Any = None,
-    device: Any = None, requires_grad: bool = False, memory_format: Any = None,
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """`fill_value` in the shape and dtype of `input`."""
     return _like(input, fill_value, dtype, device, requires_grad)
 
 
 def new_zeros(
-    input: Tensor, *size: Any, dtype: dtype | None = None, device: Any = None,
-    requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, **named: Any,
+    input: Tensor,
+    *size: Any,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+    **named: Any,
 ) -> Tensor:
     """Zeros of the dtype of `input`."""
     kind = chosen_dtype(dtype, input.dtype)
@@ -341,8 +414,14 @@ def new_zeros(
 
 
 def new_ones(
-    input: Tensor, *size: Any, dtype: dtype | None = None, device: Any = None,
-    requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, **named: Any,
+    input: Tensor,
+    *size: Any,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+    **named: Any,
 ) -> Tensor:
     """Ones of the dtype of `input`."""
     kind = chosen_dtype(dtype, input.dtype)
@@ -350,8 +429,14 @@ def new_ones(
 
 
 def new_empty(
-    input: Tensor, *size: Any, dtype: dtype | None = None, device: Any = None,
-    requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, **named: Any,
+    input: Tensor,
+    *size: Any,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+    **named: Any,
 ) -> Tensor:
     """A tensor to be filled, of the dtype of `input`; it holds zeros."""
     kind = chosen_dtype(dtype, input.dtype)
@@ -359,8 +444,14 @@ def new_empty(
 
 
 def new_empty_strided(
-    input: Tensor, size: Sequence[int], stride: Sequence[int], dtype: dtype | None = None,
-    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    input: Tensor,
+    size: Sequence[int],
+    stride: Sequence[int],
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
 ) -> Tensor:
     """A tensor to be filled, with these strides, of the dtype of `input`."""
     kind = chosen_dtype(dtype, input.dtype)
@@ -368,8 +459,15 @@ def new_empty_strided(
 
 
 def new_full(
-    input: Tensor, size: Sequence[int], fill_value: Any, *, dtype: dtype | None = None,
-    device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
+    input: Tensor,
+    size: Sequence[int],
+    fill_value: Any,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """`fill_value` in every place, of the dtype of `input`."""
     kind = chosen_dtype(dtype, input.dtype)
@@ -377,25 +475,45 @@ def new_full(
 
 
 def new_tensor(
-    input: Tensor, data: Any, *, dtype: dtype | None = None, device: Any = None,
-    requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
+    input: Tensor,
+    data: Any,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A copy of `data`, of the dtype of `input`."""
     kind = chosen_dtype(dtype, input.dtype)
     return tensor(data, dtype=kind, device=device, requires_grad=requires_grad)
 
 
-def scalar_tensor(s: Any, *, dtype: dtype | None = None, device: Any = None, layout: Any = None,
-                  pin_memory: bool = False, requires_grad: bool = False) -> Tensor:
+def scalar_tensor(
+    s: Any,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Tensor:
     """A number as a 0-dim tensor of the default dtype."""
     kind = chosen_dtype(dtype, context.default_dtype)
     return tensor(s, dtype=kind, device=device, requires_grad=requires_grad)
 
 
 def arange(
-    start: Any = 0, end: Any = None, step: Any = 1, *, out: Tensor | None = None,
-    dtype: dtype | None = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
+    start: Any = 0,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """`start`, `start + step`, ... below `end`; of int64 if all three are integers.
 
@@ -434,8 +552,14 @@ def _steps(start: Any, step: Any, count: int, kind: dtype) -> Node:
 
 
 def range_(
-    start: float = 0, end: float | None = None, step: float = 1, *, out: Tensor | None = None,
-    dtype: dtype | None = None, layout: Any = None, device: Any = None,
+    start: float = 0,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """`start`, `start + step`, ... up to and including `end`."""
@@ -447,8 +571,15 @@ def range_(
 
 
 def linspace(
-    start: Any, end: Any, steps: int, *, out: Tensor | None = None, dtype: dtype | None = None,
-    layout: Any = None, device: Any = None, requires_grad: bool = False,
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """`steps` numbers from `start` to `end`, evenly spaced.
 
@@ -462,15 +593,24 @@ def linspace(
 
 
 def logspace(
-    start: Any, end: Any, steps: int, base: float = 10.0, *, out: Tensor | None = None,
-    dtype: dtype | None = None, layout: Any = None, device: Any = None,
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """`base` to the powers of `linspace(start, end, steps)`."""
     resolve(device)
     kind = chosen_dtype(dtype, context.default_dtype)
     exponents = cast(_spaced(start, end, steps, dtypes.float64), dtypes.float64)
-    powers = exp2(exponents) if base == 2 else pow_op(scalar(float(base), exponents.dtype), exponents)
+    powers = (
+        exp2(exponents) if base == 2 else pow_op(scalar(float(base), exponents.dtype), exponents)
+    )
     return finished(cast(powers, kind), requires_grad, out)
 
 
@@ -493,8 +633,14 @@ def _spaced(start: Any, end: Any, steps: int, kind: dtype) -> Node:
 
 
 def eye(
-    n: int, m: int | None = None, *, out: Tensor | None = None, dtype: dtype | None = None,
-    layout: Any = None, device: Any = None, requires_grad: bool = False,
+    n: int,
+    m: int | None = None,
+    *,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Ones on the diagonal of an n × m matrix, zeros elsewhere."""
     resolve(device)

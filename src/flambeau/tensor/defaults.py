@@ -19,9 +19,7 @@ from flambeau.tensor.conversion import BY_TYPE_NAME
 def set_default_dtype(d: dtype) -> None:
     """The dtype of floats from now on; TypeError for other than floating-point ones."""
     if not d.is_floating_point:
-        raise TypeError(
-            "only floating-point types are supported as the default type"
-        )
+        raise TypeError("only floating-point types are supported as the default type")
     context.default_dtype = d
     setup_changed()
 

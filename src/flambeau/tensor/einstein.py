@@ -44,8 +44,8 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     missing = [label for label in output if label not in labels]
     if missing:
         raise RuntimeError(
-            f"einsum(): output subscript {missing[0]} does not appear in the equation for any input "
-            "operand"
+            f"einsum(): output subscript {missing[0]} does not appear in the equation for any "
+            "input operand"
         )
     result = permute(node, tuple([labels.index(label) for label in output]))
     result = expand(result, tuple([sizes[label] for label in output]))
@@ -164,9 +164,11 @@ def _pair(
     def size(labels: Labels) -> list[int]:
         return [sizes[label] for label in labels]
 
-    left = expand(_arranged(a, first, (*batch, *rows, *summed)), (*size(batch), *_own(a, first, rows), *size(summed)))
-    right = expand(_arranged(b, second, (*batch, *summed, *columns)), (*size(batch), *size(summed), *_own(b, second, columns)))
     down, across = _own(a, first, rows), _own(b, second, columns)
+    left = _arranged(a, first, (*batch, *rows, *summed))
+    left = expand(left, (*size(batch), *down, *size(summed)))
+    right = _arranged(b, second, (*batch, *summed, *columns))
+    right = expand(right, (*size(batch), *size(summed), *across))
     depth = math.prod(size(summed))
     stacked = matmul(
         reshape(left, (*size(batch), math.prod(down), depth)),

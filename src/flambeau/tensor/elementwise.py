@@ -117,7 +117,5 @@ def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     angle = scaled(where(at_zero, scalar(1.0, x.dtype), x), math.pi)
     quotient = arithmetic.div(trigonometric.sin(angle), angle)
     # The parabola at 0 is there for the sake of the derivatives.
-    curve = arithmetic.sub(
-        scalar(1.0, x.dtype), scaled(arithmetic.mul(x, x), math.pi**2 / 6)
-    )
+    curve = arithmetic.sub(scalar(1.0, x.dtype), scaled(arithmetic.mul(x, x), math.pi**2 / 6))
     return finish(where(at_zero, curve, quotient), out)

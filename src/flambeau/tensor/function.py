@@ -25,7 +25,7 @@ from flambeau.tensor.tensor import Tensor, wrap, write
 class FunctionContext:
     """What a call keeps between forward and backward."""
 
-    name = "Function"
+    title = "Function"
     inputs: tuple[Node, ...] = ()
     freed = False
     output_count = 0
@@ -70,6 +70,13 @@ class FunctionContext:
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The steps of the backward graph that the gradients go to next."""
         return tuple([(grad_fn_of(one), 0) for one in self.inputs])
+
+    def name(self) -> str:
+        """The name of this step of the backward graph."""
+        return f"{self.title}Backward"
+
+    def __repr__(self) -> str:
+        return f"<torch.autograd.function.{self.name()} object at {id(self):#x}>"
 
     def mark_dirty(self, *tensors: Tensor) -> None:
         """These inputs were changed in place; they must be returned."""
@@ -149,9 +156,7 @@ class FunctionContext:
             return tensor
         return wrap(node)
 
-    def _kept(
-        self, tensor: Any, given: list[Tensor], values: dict[int, tuple[Node, int]]
-    ) -> Any:
+    def _kept(self, tensor: Any, given: list[Tensor], values: dict[int, tuple[Node, int]]) -> Any:
         if tensor is None:
             return None
         for number, one in enumerate(given):
@@ -176,7 +181,7 @@ class FunctionContext:
             answers = answers[:count]
         if len(answers) != count:
             raise RuntimeError(
-                f"function {self.name}Backward returned an incorrect number of gradients "
+                f"function {self.title}Backward returned an incorrect number of gradients "
                 f"(expected {count}, got {len(answers)})"
             )
         nodes: list[Node | None] = []
@@ -186,9 +191,7 @@ class FunctionContext:
                 nodes.append(None)
                 continue
             if not isinstance(one, Tensor):
-                raise TypeError(
-                    f"expected Variable or None (got {type(one).__name__})"
-                )
+                raise TypeError(f"expected Variable or None (got {type(one).__name__})")
             nodes.append(self._fitted(one, source, place))
         return nodes
 
@@ -201,8 +204,8 @@ class FunctionContext:
                 fits = False
             if not fits:
                 raise RuntimeError(
-                    f"Function {self.name}Backward returned an invalid gradient at index {place} - "
-                    f"got {list(node.spec.shape)} but expected shape compatible with {list(shape)}"
+                    f"Function {self.title}Backward returned an invalid gradient at index "
+                    f"{place} - got {list(node.spec.shape)} but expected shape compatible with {list(shape)}"
                 )
             node = sum_to(node, shape)
         if node.dtype is not source.dtype:
@@ -256,8 +259,8 @@ class Function(FunctionContext):
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """Compute the gradients of the arguments; to be defined."""
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function "
-            "to use it with backward mode AD."
+            "You must implement either the backward or vjp method for your custom "
+            "autograd.Function to use it with backward mode AD."
         )
 
     @staticmethod
@@ -269,7 +272,7 @@ class Function(FunctionContext):
     def apply(cls, *args: Any) -> Any:
         """Call the operation."""
         ctx = FunctionContext()
-        ctx.name = cls.__name__
+        ctx.title = cls.__name__
         rule = cls.vjp if "vjp" in cls.__dict__ else cls.backward  # type: ignore[attr-defined]
         ctx.rule = rule
         if cls.setup_context is Function.setup_context:
@@ -284,7 +287,7 @@ class Function(FunctionContext):
 
     def __call__(self, *args: Any) -> Any:
         """The old style: the instance is the context."""
-        self.name = type(self).__name__
+        self.title = type(self).__name__
         return self.run(self.forward, args)
 
     def differentiate(self, *grads: Tensor | None) -> Any:
@@ -301,4 +304,3 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(ctx, *args)
 
     return wrapper
-

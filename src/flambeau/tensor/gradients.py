@@ -50,8 +50,12 @@ class Hooks(dict[int, Callable[[Any], Any]]):
 
 
 def backward(
-    tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None,
-    create_graph: bool = False, grad_variables: Any = None, inputs: Any = None,
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Any = None,
 ) -> None:
     """Add the gradients of `tensors` to the `.grad` of the leaves they were computed from.
 
@@ -70,7 +74,9 @@ def backward(
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     wanted = None if chosen is None else _wanted(chosen)
     found = gradients(
-        [one.node for one in outputs], seeds, None if wanted is None else set(wanted),
+        [one.node for one in outputs],
+        seeds,
+        None if wanted is None else set(wanted),
         retain_graph=create_graph if retain_graph is None else retain_graph,
         create_graph=create_graph,
     )
@@ -82,8 +88,11 @@ def backward(
 
 
 def tensor_backward(
-    self: Tensor, gradient: Any = None, retain_graph: bool | None = None,
-    create_graph: bool = False, inputs: Any = None,
+    self: Tensor,
+    gradient: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
 ) -> None:
     """Add the gradient of this tensor to the `.grad` of the leaves it was computed from."""
     backward(self, gradient, retain_graph, create_graph, inputs=inputs)
@@ -166,9 +175,15 @@ def _accumulate(tensor: Tensor, grad: Node, create_graph: bool) -> None:
 
 
 def grad(
-    outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
-    create_graph: bool = False, only_inputs: bool = True, allow_unused: bool | None = None,
-    is_grads_batched: bool = False, materialize_grads: bool = False,
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
 ) -> tuple[Any, ...]:
     """The gradients of `outputs` with respect to `inputs`; nothing is added to any `.grad`.
 
@@ -186,12 +201,14 @@ def grad(
     wanted = _wanted(chosen)
     seeds = _seeds(results, grad_outputs)
     found = gradients(
-        [one.node for one in results], seeds, set(wanted),
+        [one.node for one in results],
+        seeds,
+        set(wanted),
         retain_graph=create_graph if retain_graph is None else retain_graph,
         create_graph=create_graph,
     )
     used = {id(seed) for seed in seeds}
-    answers = []
+    answers: list[Tensor | None] = []
     for one in chosen:
         pair = found.get(_key(one))
         if pair is not None:
@@ -218,9 +235,7 @@ def _hooked(tensor: Tensor, grad: Tensor) -> Tensor:
 def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
     """Call `hook` with the gradient of this tensor; what it returns takes the gradient's place."""
     if not self.requires_grad:
-        raise RuntimeError(
-            "cannot register a hook on a tensor that doesn't require gradient"
-        )
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     if self._hooks is None:
         self._hooks = Hooks()
     table = self._hooks
@@ -299,7 +314,8 @@ _NAMES = {"parameter": "AccumulateGrad", "clone": "CloneBackward0", "cast": "ToC
 def name_of(node: Node) -> str:
     """What PyTorch would call the node of the backward graph, as near as there is one."""
     if node.op is FUNCTION_OUTPUT and node.owner:
-        return f"{node.owner[0].name}Backward"
+        title: str = node.owner[0].name()
+        return title
     words = node.op.name.split("_")
     return _NAMES.get(node.op.name) or "".join(map(str.capitalize, words)) + "Backward0"
 
@@ -336,7 +352,8 @@ class GradientFunction:
 
         def unpacked(grad: Tensor) -> Tensor | None:
             answer = hook((grad,))
-            return answer[0] if isinstance(answer, tuple) else answer
+            replaced: Tensor | None = answer[0] if isinstance(answer, tuple) else answer
+            return replaced
 
         table = Hooks()
         handle = RemovableHandle(table)

@@ -129,7 +129,13 @@ def _basic(self: Tensor, key: Any) -> tuple[Tensor, list[tuple[int, Tensor]]]:
             starts[dim], counts[dim] = _position(item, dim, shape), 1
             dim += 1
     kept.extend(range(dim, len(shape)))
-    if not tensors or kept != list(range(len(shape))) or any(starts) or tuple(counts) != shape or any(step != 1 for step in steps):
+    if (
+        not tensors
+        or kept != list(range(len(shape)))
+        or any(starts)
+        or tuple(counts) != shape
+        or any(step != 1 for step in steps)
+    ):
         self = box(self, tuple(starts), tuple(steps), tuple(counts), kept)
     return self, tensors
 
@@ -223,8 +229,7 @@ def _indices(view: Tensor, tensors: Sequence[tuple[int, Tensor]]) -> tuple[list[
     except RuntimeError:
         shapes = ", ".join(str(list(node.spec.shape)) for node in nodes)
         raise IndexError(
-            "shape mismatch: indexing tensors could not be broadcast together with shapes "
-            f"{shapes}"
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
         ) from None
     return [expand(node, common) for node in nodes], dims
 
@@ -319,4 +324,3 @@ def contains(self: Tensor, element: Any) -> bool:
             f"{type(element)}."
         )
     return bool((self == element).any())
-

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flambeau.autograd.aliases import CLONE
+from flambeau.core.shapes import contiguous_strides
 from flambeau.engine.capture import setup_changed
 from flambeau.graph.node import Node
 from flambeau.graph.recording import record
@@ -110,39 +111,121 @@ _FUNCTIONS: Sequence[Callable[..., Tensor]] = (
     *[
         getattr(arithmetic, name)
         for name in (
-            "div", "true_divide", "floor_divide", "remainder", "fmod", "neg", "abs", "sign",
-            "square", "reciprocal", "pow", "float_power", "clamp", "clamp_min", "clamp_max",
-            "addcmul", "addcdiv", "lerp", "hypot", "frac", "round", "nan_to_num", "logit",
-            "deg2rad", "rad2deg", "ldexp", "xlogy", "heaviside",
+            "div",
+            "true_divide",
+            "floor_divide",
+            "remainder",
+            "fmod",
+            "neg",
+            "abs",
+            "sign",
+            "square",
+            "reciprocal",
+            "pow",
+            "float_power",
+            "clamp",
+            "clamp_min",
+            "clamp_max",
+            "addcmul",
+            "addcdiv",
+            "lerp",
+            "hypot",
+            "frac",
+            "round",
+            "nan_to_num",
+            "logit",
+            "deg2rad",
+            "rad2deg",
+            "ldexp",
+            "xlogy",
+            "heaviside",
         )
     ],
     *[
         getattr(elementwise, name)
         for name in (
-            "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sigmoid", "sqrt", "rsqrt",
-            "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh",
-            "atanh", "erf", "erfc", "erfinv", "lgamma", "digamma", "i0", "relu", "floor", "ceil",
-            "trunc", "atan2", "copysign", "nextafter", "sinc",
+            "exp",
+            "exp2",
+            "expm1",
+            "log",
+            "log2",
+            "log10",
+            "log1p",
+            "sigmoid",
+            "sqrt",
+            "rsqrt",
+            "sin",
+            "cos",
+            "tan",
+            "asin",
+            "acos",
+            "atan",
+            "sinh",
+            "cosh",
+            "tanh",
+            "asinh",
+            "acosh",
+            "atanh",
+            "erf",
+            "erfc",
+            "erfinv",
+            "lgamma",
+            "digamma",
+            "i0",
+            "relu",
+            "floor",
+            "ceil",
+            "trunc",
+            "atan2",
+            "copysign",
+            "nextafter",
+            "sinc",
         )
     ],
     *[
         getattr(comparison, name)
         for name in (
-            "lt", "le", "gt", "ge", "eq", "ne", "logical_and", "logical_or", "logical_xor",
-            "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not",
-            "bitwise_left_shift", "bitwise_right_shift",
+            "lt",
+            "le",
+            "gt",
+            "ge",
+            "eq",
+            "ne",
+            "logical_and",
+            "logical_or",
+            "logical_xor",
+            "logical_not",
+            "bitwise_and",
+            "bitwise_or",
+            "bitwise_xor",
+            "bitwise_not",
+            "bitwise_left_shift",
+            "bitwise_right_shift",
         )
     ],
     *[
         getattr(scatter, name)
         for name in (
-            "scatter", "scatter_add", "scatter_reduce", "index_add", "index_copy", "index_fill",
-            "index_reduce", "masked_fill", "masked_scatter", "put",
+            "scatter",
+            "scatter_add",
+            "scatter_reduce",
+            "index_add",
+            "index_copy",
+            "index_fill",
+            "index_reduce",
+            "masked_fill",
+            "masked_scatter",
+            "put",
         )
     ],
     *[getattr(joining, name) for name in ("tril", "triu")],
     *[getattr(scans, name) for name in ("cumsum", "cumprod")],
-    addmm, addmv, addr, addbmm, baddbmm, index_put,
+    addmm,
+    addmv,
+    addr,
+    addbmm,
+    baddbmm,
+    index_put,
 )
 
 
@@ -200,7 +283,7 @@ def resize_(input: Tensor, *shape: Any, memory_format: Any = None) -> Tensor:
     if count > old.spec.numel:
         more = full((count - old.spec.numel,), 0, old.dtype)
         input._storage.replace(cat((flat, more), 0))
-    _show(input, wanted, views.contiguous_strides(wanted), geometry(input)[2])
+    _show(input, wanted, contiguous_strides(wanted), geometry(input)[2])
     return input
 
 
@@ -247,4 +330,3 @@ def requires_grad_(input: Tensor, requires_grad: bool = True) -> Tensor:
 def share_memory_(input: Tensor) -> Tensor:
     """The tensor: processes made by fork see it as it is then."""
     return input
-

@@ -31,7 +31,10 @@ from flambeau.tensor.views import reshape as reshape_tensor
 
 
 def cat(
-    tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None,
+    tensors: Sequence[Tensor],
+    dim: int = 0,
+    *,
+    axis: int | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
     """The tensors one after another along `dim`.
@@ -73,7 +76,10 @@ def cat(
 
 
 def stack(
-    tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None,
+    tensors: Sequence[Tensor],
+    dim: int = 0,
+    *,
+    axis: int | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
     """The tensors, of one shape, along a new dimension."""
@@ -333,8 +339,9 @@ def repeat_interleave(
 ) -> Tensor:
     """Each element (or slice along `dim`) repeated, by one number or each by its own."""
     if repeats is None:
-        input, repeats = wrap(iota(input.shape[0])), input
-    node = input.node
+        node, repeats = iota(input.shape[0]), input
+    else:
+        node = input.node
     if dim is None:
         node, dim = reshape(node, (node.spec.numel,)), 0
     dim = normalize_dim(dim, len(node.spec.shape))
@@ -390,7 +397,12 @@ def triangle_mask(rows: int, columns: int, offset: int, lower: bool) -> Node:
 
 
 def tril_indices(
-    row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
     layout: Any = None,
 ) -> Tensor:
     """Rows and columns of the lower triangle's elements."""
@@ -398,7 +410,12 @@ def tril_indices(
 
 
 def triu_indices(
-    row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
     layout: Any = None,
 ) -> Tensor:
     """Rows and columns of the upper triangle's elements."""
@@ -474,4 +491,3 @@ def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tens
         before[rank - 1 - number], after[rank - 1 - number] = pad[2 * number], pad[2 * number + 1]
     number_node = scalar(plain(value, node.dtype), node.dtype)
     return wrap(pad_node(node, number_node, tuple(before), tuple(after)))
-

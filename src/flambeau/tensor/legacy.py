@@ -41,9 +41,7 @@ def made(args: tuple[Any, ...], kind: dtype) -> Tensor:
         value = args[0]
         if isinstance(value, Tensor):
             if value.dtype is not kind:
-                raise TypeError(
-                    f"expected {kind} (got {value.dtype})"
-                )
+                raise TypeError(f"expected {kind} (got {value.dtype})")
             same: Tensor = alias(value)
             return same
         if hasattr(value, "numel") and isinstance(value, tuple):  # a Size
@@ -94,5 +92,3 @@ def Variable(  # noqa: N802 - PyTorch's spelling
 def is_tensor(obj: object) -> bool:
     """Whether `obj` is a tensor."""
     return isinstance(obj, Tensor)
-
-

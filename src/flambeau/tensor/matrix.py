@@ -26,9 +26,15 @@ from flambeau.tensor.tensor import Tensor, wrap
 from flambeau.tensor.views import diagonal
 
 _C_NAMES = {
-    dtypes.float32: "float", dtypes.float64: "double", dtypes.float16: "c10::Half",
-    dtypes.bfloat16: "c10::BFloat16", dtypes.int64: "long int", dtypes.int32: "int",
-    dtypes.int16: "short int", dtypes.int8: "signed char", dtypes.uint8: "unsigned char",
+    dtypes.float32: "float",
+    dtypes.float64: "double",
+    dtypes.float16: "c10::Half",
+    dtypes.bfloat16: "c10::BFloat16",
+    dtypes.int64: "long int",
+    dtypes.int32: "int",
+    dtypes.int16: "short int",
+    dtypes.int8: "signed char",
+    dtypes.uint8: "unsigned char",
     dtypes.bool: "bool",
 }
 
@@ -60,8 +66,9 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The products of two stacks of matrices, of equal number."""
     a, b = input.node, mat2.node
     if len(a.spec.shape) != 3 or len(b.spec.shape) != 3:
-        raise RuntimeError("batch1 must be a 3D tensor" if len(a.spec.shape) != 3
-                           else "batch2 must be a 3D tensor")
+        raise RuntimeError(
+            "batch1 must be a 3D tensor" if len(a.spec.shape) != 3 else "batch2 must be a 3D tensor"
+        )
     if a.spec.shape[0] != b.spec.shape[0] or a.spec.shape[2] != b.spec.shape[1]:
         raise RuntimeError(
             "Expected size for first two dimensions of batch2 tensor to be: "
@@ -177,7 +184,7 @@ def _plus(input: Tensor, node: Node, beta: float, alpha: float) -> Node:
 
 
 def _factor(value: float, node: Node, name: str) -> Node:
-    if isinstance(value, float) and not node.dtype.is_floating_point:
+    if type(value) is float and not node.dtype.is_floating_point:
         raise RuntimeError(
             f"For integral input tensors, argument {name} must not be a floating point number."
         )
@@ -185,17 +192,28 @@ def _factor(value: float, node: Node, name: str) -> Node:
 
 
 def addmm(
-    input: Tensor, mat1: Any, mat2: Any, *legacy: Any, beta: float = 1, alpha: float = 1,
+    input: Tensor,
+    mat1: Any,
+    mat2: Any,
+    *legacy: Any,
+    beta: float = 1,
+    alpha: float = 1,
     out: Tensor | None = None,
 ) -> Tensor:
     """`beta * input + alpha * mat1 @ mat2`."""
     if len(legacy) == 2:  # addmm(beta, input, alpha, mat1, mat2)
-        beta, input, alpha, mat1, mat2 = input, mat1, mat2, *legacy  # type: ignore[assignment]
+        scale, added = input, mat1
+        return addmm(added, *legacy, beta=scale, alpha=mat2, out=out)  # type: ignore[arg-type]
     return finish(_plus(input, mm(mat1, mat2).node, beta, alpha), out)
 
 
 def addmv(
-    input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1,
+    input: Tensor,
+    mat: Tensor,
+    vec: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
     out: Tensor | None = None,
 ) -> Tensor:
     """`beta * input + alpha * mat @ vec`."""
@@ -203,7 +221,12 @@ def addmv(
 
 
 def addbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1,
+    input: Tensor,
+    batch1: Tensor,
+    batch2: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
     out: Tensor | None = None,
 ) -> Tensor:
     """`beta * input + alpha * Σ batch1[i] @ batch2[i]`."""
@@ -212,7 +235,12 @@ def addbmm(
 
 
 def baddbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1,
+    input: Tensor,
+    batch1: Tensor,
+    batch2: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
     out: Tensor | None = None,
 ) -> Tensor:
     """`beta * input[i] + alpha * batch1[i] @ batch2[i]`."""
@@ -228,14 +256,26 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 def addr(
-    input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1,
+    input: Tensor,
+    vec1: Tensor,
+    vec2: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
     out: Tensor | None = None,
 ) -> Tensor:
     """`beta * input + alpha * outer(vec1, vec2)`."""
     node = outer(vec1, vec2).node
     kind = dtypes.promote(input.dtype, node.dtype)
-    return finish(_plus(wrap(cast(input.node, kind)) if kind is not input.dtype else input,
-                        cast(node, kind), beta, alpha), out)
+    return finish(
+        _plus(
+            wrap(cast(input.node, kind)) if kind is not input.dtype else input,
+            cast(node, kind),
+            beta,
+            alpha,
+        ),
+        out,
+    )
 
 
 def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -259,8 +299,10 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
         pairs = [*range(a.dim() - dims, a.dim())], [*range(dims)]
     else:
-        pairs = [dims[0]] if isinstance(dims[0], int) else list(dims[0]), \
-            [dims[1]] if isinstance(dims[1], int) else list(dims[1])
+        pairs = (
+            [dims[0]] if isinstance(dims[0], int) else list(dims[0]),
+            [dims[1]] if isinstance(dims[1], int) else list(dims[1]),
+        )
     first = [normalize_dim(dim, a.dim()) for dim in pairs[0]]
     second = [normalize_dim(dim, b.dim()) for dim in pairs[1]]
     for one, other in zip(first, second, strict=True):
@@ -285,8 +327,9 @@ def _contracted(a: Node, b: Node, first: Sequence[int], second: Sequence[int]) -
 
 def chain_matmul(*matrices: Any) -> Tensor:
     """The product of several matrices, multiplied in the cheapest order."""
-    given = list(matrices[0] if len(matrices) == 1 and not isinstance(matrices[0], Tensor)
-                 else matrices)
+    given = list(
+        matrices[0] if len(matrices) == 1 and not isinstance(matrices[0], Tensor) else matrices
+    )
     if len(given) == 1:
         return given[0]  # type: ignore[no-any-return]
     sizes = [given[0].shape[0], *[one.shape[1] for one in given]]
@@ -295,8 +338,12 @@ def chain_matmul(*matrices: Any) -> Tensor:
         for low in range(len(given) - width):
             high = low + width
             best[low, high] = min(
-                (best.get((low, cut), (0, 0))[0] + best.get((cut + 1, high), (0, 0))[0]
-                 + sizes[low] * sizes[cut + 1] * sizes[high + 1], cut)
+                (
+                    best.get((low, cut), (0, 0))[0]
+                    + best.get((cut + 1, high), (0, 0))[0]
+                    + sizes[low] * sizes[cut + 1] * sizes[high + 1],
+                    cut,
+                )
                 for cut in range(low, high)
             )
 
@@ -341,8 +388,7 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
         n >>= 1
         if n:
             power = matmul(power, power)
-    assert result is not None
-    return result.clone() if result is input else result
+    return power if result is None else result.clone() if result is input else result
 
 
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
@@ -369,13 +415,17 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
             parts.append(slice_(node, starts, (1,) * len(shape), sizes))
         return cat(tuple(parts), dim)
 
-    return wrap(algebra.sub(
-        algebra.mul(turned(a, 1), turned(b, 2)), algebra.mul(turned(a, 2), turned(b, 1))
-    ))
+    return wrap(
+        algebra.sub(
+            algebra.mul(turned(a, 1), turned(b, 2)), algebra.mul(turned(a, 2), turned(b, 1))
+        )
+    )
 
 
 def cdist(
-    x1: Tensor, x2: Tensor, p: float = 2.0,
+    x1: Tensor,
+    x2: Tensor,
+    p: float = 2.0,
     compute_mode: str = "use_mm_for_euclid_dist_if_necessary",
 ) -> Tensor:
     """Distances of all rows of `x1` from all rows of `x2`, in the p-norm; stacks broadcast."""
@@ -403,4 +453,3 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     if not gaps.spec.numel:
         return wrap(sum_(gaps, (1,)))
     return wrap(vector_norm_node(gaps, float(p), (1,)))
-

@@ -25,9 +25,10 @@ from flambeau.tensor import (
     searching,
     views,
 )
-from flambeau.tensor.linalg.cholesky import old_cholesky
-from flambeau.tensor.linalg.products import matrix_power
-from flambeau.tensor.linalg.qr import old_qr
+from flambeau.tensor.linalg.cholesky import cholesky_inverse, cholesky_solve, old_cholesky
+from flambeau.tensor.linalg.old import lu_solve, triangular_solve
+from flambeau.tensor.linalg.products import matrix_exp, matrix_power
+from flambeau.tensor.linalg.qr import geqrf, householder_product, old_qr, ormqr
 from flambeau.tensor.linalg.solve import det, inv, logdet, slogdet
 from flambeau.tensor.linalg.spectral import old_svd, pinverse
 from flambeau.tensor.tensor import Tensor, is_contiguous
@@ -173,16 +174,24 @@ RENAMED = {
     "backward": gradients.tensor_backward,
     "where": searching.method_where,
     "type": conversion.type_,
-    "matrix_power": matrix_power,
-    "det": det,
-    "slogdet": slogdet,
-    "logdet": logdet,
-    "pinverse": pinverse,
-    "inverse": inv,
     "cholesky": old_cholesky,
+    "cholesky_inverse": cholesky_inverse,
+    "cholesky_solve": cholesky_solve,
+    "det": det,
+    "geqrf": geqrf,
+    "inverse": inv,
+    "logdet": logdet,
+    "lu_solve": lu_solve,
+    "matrix_exp": matrix_exp,
+    "matrix_power": matrix_power,
+    "orgqr": householder_product,
+    "ormqr": ormqr,
+    "pinverse": pinverse,
     "qr": old_qr,
+    "slogdet": slogdet,
     "svd": old_svd,
-    "is_contiguous": lambda input, memory_format=None: is_contiguous(input),
+    "triangular_solve": triangular_solve,
+    "is_contiguous": lambda tensor, memory_format=None: is_contiguous(tensor),
     "is_pinned": conversion.never,
     "is_inference": conversion.never,
     "is_shared": conversion.never,
@@ -236,4 +245,3 @@ def members() -> dict[str, Any]:
 
 for _name, _member in members().items():
     setattr(Tensor, _name, _member)
-

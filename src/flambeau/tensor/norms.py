@@ -8,15 +8,19 @@ from flambeau.core.dtypes import dtype
 from flambeau.ops import algebra
 from flambeau.ops.elementwise_base import SPELLING
 from flambeau.ops.selection import cast
-from flambeau.tensor.linalg import nuclear_norm
+from flambeau.tensor.linalg.norms import nuclear_norm
 from flambeau.tensor.reductions import reduced_dims, shaped, vector_norm_node
 from flambeau.tensor.results import finish
 from flambeau.tensor.tensor import Tensor, wrap
 
 
 def norm(
-    input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False,
-    out: Tensor | None = None, dtype: dtype | None = None,
+    input: Tensor,
+    p: Any = "fro",
+    dim: Any = None,
+    keepdim: bool = False,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
 ) -> Tensor:
     """The vector norm `(Σ|x|^p)^(1/p)` over `dim`, or of all elements; 'fro' is p = 2.
 

@@ -46,6 +46,14 @@ def combined(high: dtype, low: dtype) -> dtype:
     return promote(high, low) if high.category == 0 else low
 
 
+def with_number(kind: dtype, value: Any) -> dtype:
+    """The dtype of a result of a tensor of dtype `kind` and a number."""
+    given = type(value)
+    if (given is float and kind.category == 2) or (given is int and kind.category):
+        return kind
+    return combined(kind, number_dtype(value))
+
+
 def result_dtype(*operands: Any) -> dtype:
     """`torch.result_type` of any number of tensors and numbers."""
     groups: list[dtype | None] = [None, None, None]
@@ -84,8 +92,9 @@ def operands(first: Any, second: Any) -> tuple[Node, Node]:
             b = second.node
             if a.spec.dtype is b.spec.dtype:
                 return a, b
-        elif type(second) is float and a.spec.dtype.is_floating_point:
-            return a, scalar(second, a.spec.dtype)
+        elif isinstance(second, NUMBERS):
+            kind = with_number(a.spec.dtype, second)
+            return cast(a, kind), scalar(plain(second, kind), kind)
     kind = result_dtype(first, second)
     return to_node(first, kind), to_node(second, kind)
 

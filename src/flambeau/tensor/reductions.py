@@ -53,8 +53,14 @@ def shaped(node: Node, source: Node, dims: Dims, keepdim: bool) -> Node:
 
 
 def sum(  # noqa: A001 - PyTorch's spelling
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None,
-    axis: Any = None, keepdims: bool = False, out: Tensor | None = None,
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: dtype | None = None,
+    axis: Any = None,
+    keepdims: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The sum over `dim`, or of all elements; integers and bools sum as int64.
 
@@ -93,8 +99,14 @@ def count_of(shape: Shape, dims: Dims) -> int:
 
 
 def mean(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None,
-    axis: Any = None, keepdims: bool = False, out: Tensor | None = None,
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: dtype | None = None,
+    axis: Any = None,
+    keepdims: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The average over `dim`, or of all elements; of floats.
 
@@ -136,7 +148,11 @@ def nanmean(
 
 
 def prod(
-    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: dtype | None = None,
+    input: Tensor,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: dtype | None = None,
 ) -> Tensor:
     """The product over one dimension, or of all elements; integers and bools multiply as int64."""
     node = _summand(input.node, dtype)
@@ -194,8 +210,14 @@ class _MinMax(NamedTuple):
 
 
 def max(  # noqa: A001 - PyTorch's spelling
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None,
-    axis: int | None = None, keepdims: bool = False, out: Any = None,
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    axis: int | None = None,
+    keepdims: bool = False,
+    out: Any = None,
 ) -> Any:
     """The largest element; with `dim` also where it is; with a second tensor, `maximum`.
 
@@ -212,8 +234,14 @@ def max(  # noqa: A001 - PyTorch's spelling
 
 
 def min(  # noqa: A001 - PyTorch's spelling
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None,
-    axis: int | None = None, keepdims: bool = False, out: Any = None,
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    axis: int | None = None,
+    keepdims: bool = False,
+    out: Any = None,
 ) -> Any:
     """The smallest element; with `dim` also where it is; with a second tensor, `minimum`."""
     if isinstance(dim, Tensor) or other is not None:
@@ -255,7 +283,7 @@ def position_of_extreme(node: Node, dim: int, largest: bool) -> Node:
     """Where along `dim` the first largest (or smallest) element is; a NaN counts as extreme."""
     shape = node.spec.shape
     if not shape:
-        return cast(ne(node, node), dtypes.int64) if False else _zero()
+        return _zero()
     extreme = _extreme(node, (dim,), largest)
     extreme = expand(reshape(extreme, kept_as_ones(shape, (dim,))), shape)
     found = eq(node, extreme)
@@ -344,8 +372,13 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
 
 
 def var(
-    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *,
-    correction: float | None = None, axis: Any = None,
+    input: Tensor,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    axis: Any = None,
 ) -> Tensor:
     """The variance: squared deviations over `n - correction`, which is 1 unless given.
 
@@ -358,8 +391,13 @@ def var(
 
 
 def std(
-    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *,
-    correction: float | None = None, axis: Any = None,
+    input: Tensor,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    axis: Any = None,
 ) -> Tensor:
     """The square root of the variance."""
     dim, corrected = _correction(dim if axis is None else axis, unbiased, correction)
@@ -367,7 +405,11 @@ def std(
 
 
 def var_mean(
-    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *,
+    input: Tensor,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Variance and average."""
@@ -377,7 +419,11 @@ def var_mean(
 
 
 def std_mean(
-    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *,
+    input: Tensor,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Standard deviation and average."""
@@ -430,26 +476,25 @@ def vector_norm_node(node: Node, order: float, dims: Dims) -> Node:
     if order == 2:
         return _safe_root(sum_(algebra.mul(node, node), dims))
     size = algebra.abs(node)
-    if order == math.inf:
-        return ops.amax(size, dims)
-    if order == -math.inf:
-        return ops.amin(size, dims)
-    if order == 1:
-        return sum_(size, dims)
-    if order == 0:
-        return sum_(algebra.sign(size), dims)
+    if math.isinf(order):
+        return ops.amax(size, dims) if order > 0 else ops.amin(size, dims)
+    if order in (0, 1):
+        return sum_(size if order == 1 else algebra.sign(size), dims)
+    return _power_norm(size, order, dims)
+
+
+def _power_norm(size: Node, order: float, dims: Dims) -> Node:
+    """`(Σ size^order)^(1/order)`, with gradient 0 at 0."""
+    kind = size.dtype
     zero, one = scalar(0.0, kind), scalar(1.0, kind)
     at_zero = eq(size, zero)
-    if order > 0:
-        terms = where(at_zero, zero, power.pow(where(at_zero, one, size), scalar(order, kind)))
-        total = sum_(terms, dims)
-        empty = eq(total, zero)
-        root = power.pow(where(empty, one, total), scalar(1 / order, kind))
-        return where(empty, zero, root)
-    infinite = scalar(math.inf, kind)
-    powers = power.pow(where(at_zero, one, size), scalar(order, kind))
-    total = sum_(where(at_zero, infinite, powers), dims)
-    return power.pow(total, scalar(1 / order, kind))
+    terms = power.pow(where(at_zero, one, size), scalar(order, kind))
+    if order < 0:
+        total = sum_(where(at_zero, scalar(math.inf, kind), terms), dims)
+        return power.pow(total, scalar(1 / order, kind))
+    total = sum_(where(at_zero, zero, terms), dims)
+    empty = eq(total, zero)
+    return where(empty, zero, power.pow(where(empty, one, total), scalar(1 / order, kind)))
 
 
 def logsumexp(

@@ -91,8 +91,10 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     moved = permute(node, (*last, dim))
     wide = (*[shape[one] for one in last], size, size)
     pairs = expand(reshape(moved, (*wide[:-2], 1, size)), wide)
-    seen = le(expand(reshape(iota(size), (1, size)), (size, size)),
-              expand(reshape(iota(size), (size, 1)), (size, size)))
+    seen = le(
+        expand(reshape(iota(size), (1, size)), (size, size)),
+        expand(reshape(iota(size), (size, 1)), (size, size)),
+    )
     masked = where(seen, pairs, scalar(-math.inf, node.dtype))
     result = logsumexp(wrap(masked), -1).node
     back = [0] * rank
@@ -101,9 +103,7 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     return wrap(permute(result, tuple(back)))
 
 
-def softmax(
-    input: Tensor, dim: int, dtype: dtype | None = None, _stacklevel: int = 3
-) -> Tensor:
+def softmax(input: Tensor, dim: int, dtype: dtype | None = None, _stacklevel: int = 3) -> Tensor:
     """`exp(x)` divided by its sum along `dim`.
 
     >>> import flambeau

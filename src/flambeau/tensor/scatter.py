@@ -43,9 +43,7 @@ def counting(shape: Shape, dim: int) -> Node:
 def places_along(positions: Node, dim: int) -> Places:
     """Indices of all dimensions that differ from the element's own along `dim` only."""
     shape = positions.spec.shape
-    return tuple(
-        [positions if one == dim else counting(shape, one) for one in range(len(shape))]
-    )
+    return tuple([positions if one == dim else counting(shape, one) for one in range(len(shape))])
 
 
 def gathered(node: Node, dim: int, positions: Node) -> Node:
@@ -78,7 +76,11 @@ def _check_sizes(op: str, node: Node, dim: int, at: Node, other: Node | None) ->
 
 
 def gather(
-    input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    *,
+    sparse_grad: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
     """`out[i][j] = input[index[i][j]][j]` for dim = 0, and so on.
@@ -165,7 +167,12 @@ def scatter_node(input: Tensor, dim: int, index: Tensor, src: Any, reduce: str |
 
 
 def scatter(
-    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Any = None,
+    *,
+    value: Any = None,
     reduce: str | None = None,
 ) -> Tensor:
     """`input` with `src` (or a number) written at `index` along `dim`.
@@ -265,9 +272,7 @@ def _opposite(mask: Node) -> Node:
     return eq(mask, scalar(False, dtypes.bool))
 
 
-def index_select(
-    input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None
-) -> Tensor:
+def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices of `input` at the positions of a vector, along `dim`.
 
     >>> import flambeau
@@ -356,7 +361,12 @@ def _number(value: Any, node: Node) -> Node:
 
 
 def index_reduce(
-    input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *,
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    source: Tensor,
+    reduce: str,
+    *,
     include_self: bool = True,
 ) -> Tensor:
     """Slices of `source` combined into `input` by 'prod', 'mean', 'amax' or 'amin'."""
@@ -397,8 +407,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`value` where the mask holds, `input` elsewhere."""
     if mask.dtype is not dtypes.bool:
         raise RuntimeError(
-            "masked_fill_ only supports boolean masks, but got mask with dtype "
-            f"{mask.dtype}"
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}"
         )
     node = input.node
     if isinstance(value, Tensor):
@@ -465,4 +474,3 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         return wrap(where(holds, scalar(0, node.dtype), node))
     values = take_node(reshape(source.node, (available,)), wrap_index(wanted, available), 0)
     return wrap(where(holds, reshape(values, shape), node))
-

@@ -42,7 +42,7 @@ def _order(node: Node, dim: int, descending: bool) -> Node:
         node = cast(node, dtypes.uint8)
     if dim == rank - 1:
         return argsort_node(node, descending)
-    order = tuple([*[one for one in range(rank) if one != dim], dim])
+    order = (*[one for one in range(rank) if one != dim], dim)
     back = tuple([order.index(one) for one in range(rank)])
     return permute(argsort_node(permute(node, order), descending), back)
 
@@ -175,9 +175,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> MaxResult:
         return _picked(node, dim, reshape(iota(1), ()), keepdim)
     ordered = _order(node, dim, False)
     values = gathered(node, dim, ordered)
-    one, other = (
-        reshape(values, (*shape[: dim + at], 1, *shape[dim + at :])) for at in (0, 1)
-    )
+    one, other = (reshape(values, (*shape[: dim + at], 1, *shape[dim + at :])) for at in (0, 1))
     counts = sum_(cast(comparison.eq(one, other), dtypes.int64), (dim,))
     best = position_of_extreme(counts, dim, True)
     frequency = taken_at(counts, best, dim)
@@ -243,8 +241,11 @@ def method_where(input: Tensor, condition: Tensor, other: Any) -> Any:
 
 
 def unique(
-    input: Tensor, sorted: bool = True, return_inverse: bool = False,
-    return_counts: bool = False, dim: int | None = None,
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
 ) -> Any:
     """The different elements in order; on demand where each went, and how often each occurs.
 
@@ -260,13 +261,14 @@ def unique(
 
 
 def unique_consecutive(
-    input: Tensor, return_inverse: bool = False, return_counts: bool = False,
+    input: Tensor,
+    return_inverse: bool = False,
+    return_counts: bool = False,
     dim: int | None = None,
 ) -> Any:
     """Runs of equal elements as one each."""
-    if dim is not None:
-        if input.dim() != 1:
-            raise NotImplementedError("unique_consecutive with dim is implemented for vectors")
+    if dim is not None and input.dim() != 1:
+        raise NotImplementedError("unique_consecutive with dim is implemented for vectors")
     node = input.node
     flat = reshape(node, (node.spec.numel,))
     return _runs(flat, iota(node.spec.numel), node.spec.shape, return_inverse, return_counts)
@@ -293,17 +295,18 @@ def _runs(values: Node, order: Node, shape: tuple[int, ...], inverse: bool, coun
         results.append(wrap(reshape(places, shape)))
     if counts:
         lengths = index_put(
-            full(starts.spec.shape, 0, dtypes.int64), full((count,), 1, dtypes.int64), (runs,),
-            (0,), True,
+            full(starts.spec.shape, 0, dtypes.int64),
+            full((count,), 1, dtypes.int64),
+            (runs,),
+            (0,),
+            True,
         )
         results.append(wrap(lengths))
     return tuple(results)
 
 
 def _unique_slices(input: Tensor, inverse: bool, counts: bool, dim: int) -> Any:
-    found = np.unique(
-        input.detach().numpy(), return_inverse=True, return_counts=True, axis=dim
-    )
+    found = np.unique(input.detach().numpy(), return_inverse=True, return_counts=True, axis=dim)
     values, places, lengths = found
     results = [tensor(values)]
     if inverse:
@@ -335,8 +338,13 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 
 
 def searchsorted(
-    sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False,
-    side: str | None = None, sorter: Tensor | None = None,
+    sorted_sequence: Tensor,
+    input: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Tensor | None = None,
 ) -> Tensor:
     """Where to insert values so that the last dimension stays sorted."""
     values = input if isinstance(input, Tensor) else tensor(input)
@@ -369,8 +377,7 @@ def isin(
 ) -> Tensor:
     """Whether each element is among `test_elements`."""
     one, other = [
-        value if isinstance(value, Tensor) else tensor(value)
-        for value in (elements, test_elements)
+        value if isinstance(value, Tensor) else tensor(value) for value in (elements, test_elements)
     ]
     a, b = operands(one, other)
     shape = a.spec.shape
@@ -382,18 +389,16 @@ def isin(
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many elements fall into each of `bins` equal intervals from `min` to `max`."""
     node = reshape(input.node, (input.node.spec.numel,))
-    if min == max:
-        min, max = float(input.min()), float(input.max())
-    if min == max:
-        min, max = min - 1, max + 1
+    least, most = (min, max) if min != max else (float(input.min()), float(input.max()))
+    if least == most:
+        least, most = least - 1, most + 1
     kind = node.dtype
-    low, width = scalar(float(min), kind), scalar((max - min) / bins, kind)
+    low, width = scalar(float(least), kind), scalar((most - least) / bins, kind)
     bucket = cast(algebra.div(algebra.sub(node, low), width), dtypes.int64)
     last = scalar(bins - 1, dtypes.int64)
-    bucket = choose(comparison.eq(node, scalar(float(max), kind)), last, bucket)
+    bucket = choose(comparison.eq(node, scalar(float(most), kind)), last, bucket)
     inside = comparison.ge(node, low)
-    inside = logical_and(inside, comparison.le(node, scalar(float(max), kind)))
+    inside = logical_and(inside, comparison.le(node, scalar(float(most), kind)))
     numbers = expand(reshape(iota(bins), (bins, 1)), (bins, node.spec.numel))
     hits = logical_and(comparison.eq(numbers, bucket), inside)
     return wrap(sum_(cast(hits, kind), (1,)))
-

@@ -13,8 +13,7 @@ from flambeau.ops import algebra, exponential
 from flambeau.ops import special as ops
 from flambeau.ops.comparison import eq, ge, gt, le, lt, ne
 from flambeau.ops.extrema import maximum, minimum
-from flambeau.ops.logic import logical_and, logical_not
-from flambeau.ops.power import pow as power
+from flambeau.ops.logic import logical_and
 from flambeau.ops.power import sqrt
 from flambeau.ops.selection import cast, where
 from flambeau.tensor.arithmetic import logit, round, xlogy
@@ -40,6 +39,7 @@ from flambeau.tensor.reductions import logsumexp
 from flambeau.tensor.results import finish
 from flambeau.tensor.scans import log_softmax, softmax
 from flambeau.tensor.tensor import Tensor, wrap
+from flambeau.tensor.zeta import polygamma, zeta
 
 psi = digamma
 
@@ -117,9 +117,7 @@ def _erfcx(x: Node) -> Node:
     step = algebra.div(scalar(-0.5, x.dtype), algebra.square(far))
     odd = [math.prod(range(1, 2 * k, 2)) for k in range(_TERMS)]
     series = _polynomial(step, [float(one) for one in odd])
-    tail = algebra.mul(
-        algebra.div(scalar(1 / math.sqrt(math.pi), x.dtype), far), series
-    )
+    tail = algebra.mul(algebra.div(scalar(1 / math.sqrt(math.pi), x.dtype), far), series)
     return where(le(x, limit), product, where(eq(x, x), tail, x))
 
 
@@ -204,7 +202,9 @@ def _quantile(p: Node) -> Node:
     """The inverse of `ndtr`, in float64."""
     kind = p.dtype
     q = algebra.shifted(p, -0.5)
-    centre = algebra.mul(q, _ratio(algebra.shifted(algebra.neg(algebra.square(q)), 0.180625), _CENTRE))
+    centre = algebra.mul(
+        q, _ratio(algebra.shifted(algebra.neg(algebra.square(q)), 0.180625), _CENTRE)
+    )
     smaller = minimum(p, algebra.sub(scalar(1.0, kind), p))
     r = sqrt(algebra.neg(exponential.log(smaller)))
     near, far = _ratio(algebra.shifted(r, -1.6), _TAIL), _ratio(algebra.shifted(r, -5.0), _FAR_TAIL)

@@ -94,8 +94,25 @@ class Tensor:
 
     __array_priority__ = 1000
 
-    if TYPE_CHECKING:
+    if TYPE_CHECKING:  # what tensor/methods.py puts in, as far as types matter
+        data: Any
+        grad: Any
+        T: Tensor
+        mT: Tensor
 
+        def dim(self) -> int: ...
+        def numel(self) -> int: ...
+        def clone(self) -> Tensor: ...
+        def detach(self) -> Tensor: ...
+        def view(self, *shape: Any) -> Tensor: ...
+        def reshape(self, *shape: Any) -> Tensor: ...
+        def expand(self, *shape: Any) -> Tensor: ...
+        def squeeze(self, dim: Any = None) -> Tensor: ...
+        def unsqueeze(self, dim: int) -> Tensor: ...
+        def transpose(self, dim0: int, dim1: int) -> Tensor: ...
+        def as_strided(self, *arguments: Any) -> Tensor: ...
+        def sum(self, *dim: Any, **options: Any) -> Tensor: ...
+        def to(self, *target: Any, **options: Any) -> Tensor: ...
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
         def __getattr__(self, name: str) -> Any: ...
         def __add__(self, other: Any) -> Tensor: ...
@@ -179,9 +196,9 @@ class Tensor:
         return self._leaf or not self.requires_grad
 
     @staticmethod
-    def _make_subclass(cls: type, data: Tensor, requires_grad: bool = False) -> Any:
-        """A tensor of class `cls` on the storage of `data`, without its history."""
-        made = alias(data, cls)
+    def _make_subclass(kind: type, data: Tensor, requires_grad: bool = False) -> Any:
+        """A tensor of class `kind` on the storage of `data`, without its history."""
+        made = alias(data, kind)
         if requires_grad:
             made.requires_grad = True
         return made
@@ -249,7 +266,7 @@ def make_view(
 
 def alias(tensor: Tensor, kind: type = Tensor) -> Any:
     """Another handle on the same elements, cut off from how they were computed."""
-    result = object.__new__(kind)
+    result: Any = object.__new__(kind)
     result._storage = tensor._storage
     result._plain = False
     result._detached = True
@@ -365,9 +382,7 @@ def _as_others_see(tensor: Tensor, new: Node, old: Node) -> Node:
 def set_requires_grad(tensor: Tensor, wanted: bool) -> None:
     """Make a leaf ask for its gradient, or no longer."""
     if wanted and not tensor.dtype.is_floating_point:
-        raise RuntimeError(
-            "only Tensors of floating point and complex dtype can require gradients"
-        )
+        raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
     if not tensor.is_leaf:
         if wanted:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -269,9 +270,7 @@ def expand(input: Tensor, *shape: Any, implicit: bool = False) -> Tensor:
     for size, stride, target in zip(own, strides, wanted[lead:], strict=True):
         steps.append(0 if size == 1 and target != 1 else stride)
     final = tuple(wanted)
-    return make_view(
-        input, ops.expand(input.node, final), tuple(steps), offset, ops.expand, final
-    )
+    return make_view(input, ops.expand(input.node, final), tuple(steps), offset, ops.expand, final)
 
 
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
@@ -286,7 +285,9 @@ def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
 
 def boxed(node: Node, starts: Shape, steps: Shape, counts: Shape, shape: Shape) -> Node:
     """A strided box of a value, under another shape."""
-    if counts != node.spec.shape or any(start or step != 1 for start, step in zip(starts, steps)):
+    if counts != node.spec.shape or any(
+        start or step != 1 for start, step in zip(starts, steps, strict=True)
+    ):
         node = strided.slice_(node, starts, steps, counts)
     return ops.reshape(node, shape)
 
@@ -412,9 +413,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, length, dim)
 
 
-def tensor_split(
-    input: Tensor, indices_or_sections: Any, dim: int = 0
-) -> tuple[Tensor, ...]:
+def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of nearly one size, or cut at the given indices, along `dim`."""
     shape = geometry(input)[0]
     if not shape:
@@ -434,7 +433,7 @@ def tensor_split(
     else:
         inner = [cut + total if cut < 0 else cut for cut in indices_or_sections]
         cuts = [0, *[min(max(cut, 0), total) for cut in inner], total]
-    pairs = zip(cuts[:-1], cuts[1:], strict=True)
+    pairs = itertools.pairwise(cuts)
     return tuple([_along(input, shape, dim, low, max(high - low, 0)) for low, high in pairs])
 
 
@@ -498,8 +497,9 @@ def _dense(node: Node, shape: Shape, strides: Shape, offset: int) -> Node:
     return strided.as_strided(node, shape, strides, offset)
 
 
-def _restrided(input: Tensor, shape: Shape, picks: Sequence[tuple[int, ...]], lead: Sequence[int]
-               ) -> Tensor:
+def _restrided(
+    input: Tensor, shape: Shape, picks: Sequence[tuple[int, ...]], lead: Sequence[int]
+) -> Tensor:
     """A view along other directions.
 
     Each direction of the result is a vector of steps in the dimensions of `input` (`picks`); `lead`
@@ -524,9 +524,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     rank = len(shape)
     first, second = normalize_dim(dim1, rank), normalize_dim(dim2, rank)
     if first == second:
-        raise RuntimeError(
-            f"diagonal dimensions cannot be identical {dim1}, {dim2}"
-        )
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     rows, columns = shape[first], shape[second]
     length = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
     lead = [0] * rank
@@ -557,9 +555,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
         for other in range(rank)
     ]
     picks.append(tuple([int(one == dim) for one in range(rank)]))
-    return _restrided(
-        input, (*shape[:dim], count, *shape[dim + 1 :], size), picks, [0] * rank
-    )
+    return _restrided(input, (*shape[:dim], count, *shape[dim + 1 :], size), picks, [0] * rank)
 
 
 def as_strided(

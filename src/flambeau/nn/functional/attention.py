@@ -7,6 +7,7 @@ Letters in shapes: N batch, H heads, L queries, S keys, E features.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import flambeau.tensor as T
 from flambeau.nn.functional.dropout import dropout
@@ -16,7 +17,7 @@ from flambeau.nn.functional.softmax import softmax
 from flambeau.tensor import Tensor
 
 
-def _additive(mask: Tensor, dtype: object) -> Tensor:
+def _additive(mask: Tensor, dtype: Any) -> Tensor:
     """A boolean mask (True takes part) as what is added to the scores: 0 or minus infinity."""
     zero = T.zeros((), dtype=dtype, device=mask.device)
     return T.where(mask, zero, -math.inf)
@@ -72,7 +73,7 @@ def scaled_dot_product_attention(
     return T.matmul(weights, value)
 
 
-def canonical_mask(mask: Tensor | None, name: str, dtype: object) -> Tensor | None:
+def canonical_mask(mask: Tensor | None, name: str, dtype: Any) -> Tensor | None:
     """A mask of multi-head attention (boolean: True is left out) as what is added to scores."""
     if mask is None or mask.is_floating_point():
         return mask

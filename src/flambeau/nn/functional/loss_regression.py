@@ -220,15 +220,14 @@ def gaussian_nll_loss(
     tensor(2.)
     """
     reduction = resolve_reduction(reduction=reduction)
-    if not isinstance(var, Tensor):
-        var = T.full_like(input, var)
-    if bool((var < 0).any()):
+    given = var if isinstance(var, Tensor) else T.full_like(input, var)
+    if bool((given < 0).any()):
         raise ValueError("var has negative entry/entries")
-    var = _matching_variance(input, var)
+    variance = _matching_variance(input, given)
     # The limit applies to the value only: the gradient passes as if it were not there.
-    var = T.where(var < eps, var - var.detach() + eps, var)
+    variance = T.where(variance < eps, variance - variance.detach() + eps, variance)
     difference = input - target
-    loss = 0.5 * (T.log(var) + difference * difference / var)
+    loss = 0.5 * (T.log(variance) + difference * difference / variance)
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)
     return reduced(loss, reduction)

@@ -26,8 +26,6 @@ class IncompatibleKeys(NamedTuple):
             f"unexpected_keys={self.unexpected_keys})"
         )
 
-    __str__ = __repr__
-
 
 def key_message(kind: str, keys: Iterable[str]) -> str:
     """The complaint about keys that are `Missing` or `Unexpected`."""

@@ -453,9 +453,7 @@ class TripletMarginWithDistanceLoss(_Loss):
                 "TripletMarginWithDistanceLoss: expected margin to be greater than 0, got "
                 f"{margin} instead"
             )
-        self.distance_function = pairwise_distance
-        if distance_function is not None:
-            self.distance_function = distance_function
+        self.distance_function: Callable[..., Tensor] = distance_function or pairwise_distance
         self.margin = margin
         self.swap = swap
 

@@ -175,7 +175,7 @@ class OneCycleLR(_WithMomentum):
         total_steps: int | None = None,
         epochs: int | None = None,
         steps_per_epoch: int | None = None,
-        pct_start: float = 0.3,
+        pct_start: Any = 0.3,
         anneal_strategy: str = "cos",
         cycle_momentum: bool = True,
         base_momentum: float | list[float] = 0.85,
@@ -233,7 +233,7 @@ class OneCycleLR(_WithMomentum):
 
 
 def _total_steps(total: int | None, epochs: int | None, per_epoch: int | None) -> int:
-    given = (
+    given: dict[str, Any] = (
         {"total_steps": total}
         if total is not None
         else {
