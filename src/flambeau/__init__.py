@@ -7,6 +7,8 @@
 tensor([3., 3.])
 """
 
+# ruff: noqa: A001, A004 - PyTorch's names are Python's too
+
 from __future__ import annotations
 
 import sys as _sys
@@ -345,7 +347,8 @@ from flambeau.tensor import (
     zeros,
     zeros_like,
 )
-from flambeau.tensor.creation import range_
+from flambeau.tensor import derivatives as _derivatives
+from flambeau.tensor import function as _function
 from flambeau.tensor.legacy import (
     BFloat16Tensor,
     BoolTensor,
@@ -370,6 +373,7 @@ from flambeau.tensor.linalg.solve import inv as inverse
 from flambeau.tensor.linalg.solve import logdet
 from flambeau.tensor.linalg.spectral import old_svd as svd
 from flambeau.tensor.linalg.spectral import pinverse
+from flambeau.tensor.sequences import range_
 
 from flambeau import data, nn, optim, utils  # isort: skip - they use what is above
 from flambeau.nn.functional import (
@@ -439,3 +443,5 @@ range = range_
 
 # PyTorch's module paths that are elsewhere here.
 _sys.modules["flambeau.utils.data"] = data
+_sys.modules["flambeau.autograd.function"] = _function
+_sys.modules["flambeau.autograd.functional"] = _derivatives

@@ -12,6 +12,7 @@ class Clone(Alias):
     """The same value as the result of an operation of its own."""
 
     name = "clone"
+    stands_alone = True
 
 
 class History(Alias):
@@ -21,6 +22,7 @@ class History(Alias):
     """
 
     name = "history"
+    stands_alone = True
 
     def gradient(self, grad: Node, node: Node, **parameters: Any) -> tuple[Node | None, ...]:
         return (None, grad)
@@ -30,6 +32,7 @@ class FunctionOutput(Alias):
     """A result of a user's Function; the node's `owner` is the call and the result's number."""
 
     name = "function"
+    stands_alone = True
 
 
 CLONE, HISTORY, FUNCTION_OUTPUT = Clone(), History(), FunctionOutput()

@@ -100,10 +100,8 @@ class _Walk:
         for node in reversed(self.order):
             if self.needed is not None and node not in self.needed:
                 continue
-            grad = self.pending.get(node)
-            if grad is not None:
-                del self.pending[node]
-                grad = self._observed(node, grad)
+            known = self.pending.pop(node) if node in self.pending else None
+            grad = None if known is None else self._observed(node, known)
             if node.op is FUNCTION_OUTPUT and node.owner:
                 self._function(node, grad)
             elif grad is not None and node.op is not PARAMETER:

@@ -19,32 +19,12 @@ from llvmlite import ir
 from flambeau.compiler.arguments import Arguments
 from flambeau.compiler.emit_value import SectionEmitter, compute, constant, eval_integer
 from flambeau.compiler.kernel import Instruction, Kernel, Section
+from flambeau.compiler.work import BLOCK, GROUP, chunk_size
 from flambeau.core.dtypes import dtype
 from flambeau.runtime.llvm.blocks import I8, I64, for_range, i64, splat
 
-BLOCK = 4096
-GROUP = 256
-# Lanes' share of a long loop without reductions, for one work item.
-CHUNK = 4096
-# Columns of one work item when each walks down a reduction.
-COLUMNS = 64
-
 VOID = ir.VoidType()
 KERNEL_TYPE = ir.FunctionType(VOID, [I64.as_pointer(), I64, I64, I8.as_pointer()])
-
-
-def chunk_size(kernel: Kernel) -> int:
-    """How many elements of the lane axis one work item covers (when lanes run along it)."""
-    return COLUMNS if kernel.inner else CHUNK
-
-
-def work_items(kernel: Kernel) -> int:
-    """How many work items the kernel has."""
-    total = 1
-    for size in kernel.outer[:-1]:
-        total *= size
-    last = kernel.outer[-1]
-    return total * (last if kernel.lanes_along == "inner" else -(-last // chunk_size(kernel)))
 
 
 def emit_kernel(

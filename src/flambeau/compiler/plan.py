@@ -1,85 +1,23 @@
-"""Plan: a compiled recording. Made once for a structure, run with any buffers and scalars.
-
-The pipeline is `compile_plan`: schedule, trim, place memory, generate code, link into a program.
-"""
+"""The pipeline from a recording to a plan: schedule, trim, place memory, generate code, link."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from time import perf_counter
 
 from flambeau.compiler.arguments import Arguments, number_arguments
 from flambeau.compiler.bounds import check_bounds
 from flambeau.compiler.build import drop_stores
-from flambeau.compiler.emit import work_items
-from flambeau.compiler.kernel import SLOW_BINARY, SLOW_UNARY
 from flambeau.compiler.memory import MemoryPlan, plan_memory
 from flambeau.compiler.schedule import Schedule, resolve, schedule
 from flambeau.compiler.units import Call, Nest, Unit
 from flambeau.compiler.verify import verify_kernel, verify_schedule
+from flambeau.compiler.work import nest_work, work_items
 from flambeau.core.settings import settings
-from flambeau.graph import faults
-from flambeau.graph.node import Node, describe_location
-from flambeau.runtime.buffers import Buffer, allocate
+from flambeau.graph.node import Node
 from flambeau.runtime.cpu.executor import Program, Step
 from flambeau.runtime.kernel_cache import kernels
-
-_DOUBLE, _LONG = struct.Struct("<d"), struct.Struct("<q")
-
-
-class Fault(Exception):
-    """A step reported a fault: its code, the value and its bound, and which node was at work."""
-
-    def __init__(self, code: int, value: int, bound: int, position: int) -> None:
-        super().__init__(code, value, bound, position)
-        self.code, self.value, self.bound, self.position = code, value, bound, position
-
-
-@dataclass
-class Plan:
-    """What to run, and how leaves and results meet its slots."""
-
-    program: Program
-    # ("leaf" or "output", number, byte offset), ("scalar", number, is a float), or ("error", 0, 0).
-    slots: list[tuple[str, int, int]]
-    # Size in bytes of each output, and the leaf whose buffer it takes over (-1: a new one).
-    outputs: list[tuple[int, int]]
-    # Where each wanted position of the recording finds its result: ("output" | "leaf", number).
-    results: dict[int, tuple[str, int]]
-    # Positions of the nodes that faults are reported for.
-    faults: list[int]
-    summary: list[str] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def run(self, leaves: Sequence[Node]) -> list[Buffer]:
-        """Run on these leaves; the output buffers. Raises Fault, with nothing bound."""
-        made: list[Buffer] = []
-        for nbytes, leaf in self.outputs:
-            made.append(leaves[leaf].buffer if leaf >= 0 else allocate(nbytes))  # type: ignore[arg-type]
-        values = []
-        for kind, number, extra in self.slots:
-            if kind == "leaf":
-                values.append(leaves[number].buffer.address + extra)  # type: ignore[union-attr]
-            elif kind == "output":
-                values.append(made[number].address + extra)
-            elif kind == "scalar":
-                values.append(scalar_bits(leaves[number].attributes[0], extra))
-            else:
-                values.append(self.program.error_address)
-        error = self.program.run(values)
-        if error is not None:
-            raise Fault(error[0] & 255, error[1], error[2], self.faults[error[0] >> 8])
-        return made
-
-
-def scalar_bits(value: float, is_float: int) -> int:
-    """A Python number as the i64 that a kernel's argument list holds."""
-    if is_float:
-        return int(_LONG.unpack(_DOUBLE.pack(value))[0])
-    value = int(value)
-    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
+from flambeau.runtime.plan import Plan
 
 
 def compile_plan(
@@ -285,25 +223,6 @@ def _call_builder(call: Call) -> Callable[[str], str]:
     return build
 
 
-def nest_work(nest: Nest) -> tuple[int, int]:
-    """Work items of a nest, and how many take about 5 microseconds."""
-    assert nest.built is not None
-    kernel = nest.built.kernel
-    total = work_items(kernel)
-    if nest.serial:
-        return total, max(total, 1)
-    elements = 1
-    for size in (*kernel.outer, *kernel.inner):
-        elements *= size
-    cost = sum(
-        20 if one.op in SLOW_UNARY or one.op in SLOW_BINARY else 1
-        for _, one in kernel.instructions()
-    )
-    # About a sixteenth of a nanosecond for a simple operation on one lane.
-    nanoseconds = elements * cost / 16 / max(total, 1) + 5
-    return total, max(1, min(total, int(5000 / nanoseconds)))
-
-
 def describe(unit: Unit) -> str:
     """A line that says what a unit computes."""
     if isinstance(unit, Nest):
@@ -312,9 +231,3 @@ def describe(unit: Unit) -> str:
         return f"nest {list(unit.domain.shape)}{reduced}: {names}"
     assert isinstance(unit, Call)
     return f"call {unit.name}"
-
-
-def explain_fault(fault: Fault, node: Node | None) -> Exception:
-    """The exception a user sees for a fault at `node` (None: in a replay, which keeps no lines)."""
-    where = "" if node is None else describe_location(node.source)
-    return faults.exception(fault.code, fault.value, fault.bound, where)

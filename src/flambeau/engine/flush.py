@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from flambeau.compiler.plan import Fault, Plan, compile_plan, explain_fault
 from flambeau.core.context import context
 from flambeau.engine.capture import interrupt
 from flambeau.engine.liveness import live_positions
@@ -20,6 +19,7 @@ from flambeau.graph.node import FREED, Node
 from flambeau.graph.op import SCALAR, Alias
 from flambeau.graph.recording import Recording, current, on_full
 from flambeau.runtime.buffers import allocate
+from flambeau.runtime.plan import Fault, Plan, explain_fault
 
 MOST_PLANS = 1024
 
@@ -116,6 +116,9 @@ def run(recording: Recording) -> None:
     engine.statistics.flushes += 1
     plan = engine.find(key)
     if plan is None:
+        # Only here: a program that computes nothing need not load the compiler.
+        from flambeau.compiler.plan import compile_plan
+
         results = [nodes[position] for position in wanted]
         plan = compile_plan(nodes, leaves, results, {leaves[number] for number in dead})
         engine.statistics.compiled += 1

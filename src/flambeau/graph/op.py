@@ -136,6 +136,8 @@ class Alias(Op):
     """The same value under another handle; costs nothing at run time."""
 
     is_alias = True
+    # Whether tensors hold it as a value of their own, apart from what it is an alias of.
+    stands_alone: ClassVar[bool] = False
     reads = NOTHING
     parameters = ()
 

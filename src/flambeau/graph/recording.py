@@ -15,7 +15,7 @@ from flambeau.core.context import context
 from flambeau.core.dtypes import dtype
 from flambeau.core.settings import settings
 from flambeau.graph.node import Memory, Node, Spec, user_location
-from flambeau.graph.op import DATA, PARAMETER, SCALAR, Op
+from flambeau.graph.op import DATA, PARAMETER, SCALAR, Alias, Op
 
 
 class Recording:
@@ -101,9 +101,15 @@ class Recording:
 
 
 def behind(source: Node) -> Node:
-    """What stands behind an alias of an earlier recording: aliases never hold a value."""
-    while source.op.is_alias and source.recording is None and source.buffer is None:
-        source = source.inputs[0]
+    """What an earlier recording's alias stands for: the value behind it, or itself if it is one."""
+    while isinstance(source.op, Alias) and source.recording is None and source.buffer is None:
+        base = source.inputs[0]
+        if source.op.stands_alone:
+            value = behind(base)
+            if value.buffer is not None:
+                source.buffer = value.buffer
+                return source
+        source = base
     return source
 
 

@@ -91,9 +91,7 @@ class IndexOp(View):
 
     def gradient(self, grad: Node, node: Node, **parameters: Any) -> tuple[Node | None, ...]:
         x, *indices = node.inputs
-        back = index_put(
-            zeros(x.shape, grad.dtype), grad, tuple(indices), parameters["dims"], True
-        )
+        back = index_put(zeros(x.shape, grad.dtype), grad, tuple(indices), parameters["dims"], True)
         return (back, *[None] * len(indices))
 
     def samples(self) -> Iterable[Sample]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from flambeau.compiler.templates import matmul as template
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
 from flambeau.core.shapes import Shape, broadcast
@@ -35,7 +34,7 @@ class Matmul(Template):
                 f"{_c_name(a.dtype)} != {_c_name(b.dtype)}"
             )
         if a.dtype is dtypes.bool:
-            raise RuntimeError('"addmm_impl_cpu_" not implemented for \'Bool\'')
+            raise RuntimeError("\"addmm_impl_cpu_\" not implemented for 'Bool'")
         if a.shape[-1] != b.shape[-2]:
             raise RuntimeError(
                 "mat1 and mat2 shapes cannot be multiplied "
@@ -48,6 +47,8 @@ class Matmul(Template):
         return np.matmul(arrays[0], arrays[1])
 
     def steps(self, builder: StepBuilder, node: Node) -> None:
+        from flambeau.compiler.templates import matmul as template
+
         template.add_steps(builder, node)
 
     def gradient(self, grad: Node, node: Node, **parameters: Any) -> tuple[Node | None, ...]:

@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from flambeau.compiler.templates import box_muller as blocks_template
-from flambeau.compiler.templates import choices, mersenne
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
 from flambeau.core.shapes import Shape, broadcast
@@ -66,6 +64,8 @@ class Draw32(Drawing):
         return meaning.draw32(arrays[0], parameters["count"]).astype(np.uint32).view(np.int32)
 
     def steps(self, builder: StepBuilder, node: Node) -> None:
+        from flambeau.compiler.templates import mersenne
+
         mersenne.add_draws(builder, node, wide=False)
 
 
@@ -78,6 +78,8 @@ class Draw64(Drawing):
         return meaning.draw64(arrays[0], parameters["count"]).view(np.int64)
 
     def steps(self, builder: StepBuilder, node: Node) -> None:
+        from flambeau.compiler.templates import mersenne
+
         mersenne.add_draws(builder, node, wide=True)
 
 
@@ -90,6 +92,8 @@ class DrawNormals(Drawing):
         return meaning.normals(arrays[0], parameters["count"])
 
     def steps(self, builder: StepBuilder, node: Node) -> None:
+        from flambeau.compiler.templates import mersenne
+
         mersenne.add_normals(builder, node)
 
 
@@ -111,7 +115,9 @@ class BoxMuller(Template):
         return meaning.box_muller(arrays[0], parameters["count"])
 
     def steps(self, builder: StepBuilder, node: Node) -> None:
-        blocks_template.add_steps(builder, node)
+        from flambeau.compiler.templates import box_muller
+
+        box_muller.add_steps(builder, node)
 
     def samples(self) -> Iterable[Sample]:
         values = np.random.default_rng(4)
@@ -140,6 +146,8 @@ class Shuffle(Template):
         return order
 
     def steps(self, builder: StepBuilder, node: Node) -> None:
+        from flambeau.compiler.templates import choices
+
         choices.add_shuffle(builder, node)
 
     def samples(self) -> Iterable[Sample]:
@@ -164,6 +172,8 @@ class InverseDistribution(Template):
         return np.asarray(np.minimum(np.stack(rows), arrays[0].shape[1] - 1))
 
     def steps(self, builder: StepBuilder, node: Node) -> None:
+        from flambeau.compiler.templates import choices
+
         choices.add_search(builder, node)
 
     def samples(self) -> Iterable[Sample]:

@@ -11,19 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from flambeau.compiler.templates.box_muller import (
+from flambeau.compiler.templates.random_tables import (
     COS,
+    HAS_NORMAL,
     LN2_HIGH,
     LN2_LOW,
     LOG,
     MINUS_QUARTER_PI,
-    SIN,
-)
-from flambeau.compiler.templates.mersenne import (
-    HAS_NORMAL,
     NORMAL,
     POSITION,
     SEEDED,
+    SIN,
     STATE_WORDS,
     WORDS,
 )

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from flambeau.compiler.templates import scan as template
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
 from flambeau.core.shapes import Shape
@@ -42,6 +41,8 @@ class Recurrence(Template):
         return np.moveaxis(result[::step], 0, dim)
 
     def steps(self, builder: StepBuilder, node: Node) -> None:
+        from flambeau.compiler.templates import scan as template
+
         template.add_steps(builder, node, "linear")
 
     def gradient(self, grad: Node, node: Node, **parameters: Any) -> tuple[Node | None, ...]:
@@ -73,6 +74,8 @@ class RunningExtreme(Template):
         return choose.accumulate(arrays[0], axis=parameters["dim"])
 
     def steps(self, builder: StepBuilder, node: Node) -> None:
+        from flambeau.compiler.templates import scan as template
+
         template.add_steps(builder, node, "max" if node.attributes[1] else "min")
 
     def samples(self) -> Iterable[Sample]:

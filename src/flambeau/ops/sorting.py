@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from flambeau.compiler.templates import sort as template
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
 from flambeau.core.shapes import Shape
@@ -39,6 +38,8 @@ class Argsort(Template):
         return x.shape[-1] - 1 - back
 
     def steps(self, builder: StepBuilder, node: Node) -> None:
+        from flambeau.compiler.templates import sort as template
+
         template.add_steps(builder, node)
 
     def samples(self) -> Iterable[Sample]:

@@ -254,5 +254,3 @@ def as_strided_scatter(base: Node, value: Node, strides: Shape, offset: int) -> 
 def cat(nodes: tuple[Node, ...], dim: int) -> Node:
     """The nodes joined along `dim`."""
     return record(CONCATENATE, nodes, (dim,))
-
-

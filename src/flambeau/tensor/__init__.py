@@ -1,5 +1,7 @@
 """Tensor and its functions; the layers above use them as `import flambeau.tensor as T`."""
 
+# ruff: noqa: A004 - PyTorch's names are Python's too
+
 from __future__ import annotations
 
 import sys
@@ -117,7 +119,6 @@ from flambeau.tensor.conversion import (
     numel,
 )
 from flambeau.tensor.creation import (
-    arange,
     as_tensor,
     asarray,
     empty,
@@ -129,8 +130,6 @@ from flambeau.tensor.creation import (
     frombuffer,
     full,
     full_like,
-    linspace,
-    logspace,
     ones,
     ones_like,
     scalar_tensor,
@@ -345,6 +344,7 @@ from flambeau.tensor.searching import (
     unique_consecutive,
     where,
 )
+from flambeau.tensor.sequences import arange, linspace, logspace, range_
 from flambeau.tensor.tensor import Tensor
 from flambeau.tensor.views import (
     adjoint,

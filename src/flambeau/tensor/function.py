@@ -204,8 +204,8 @@ class FunctionContext:
                 fits = False
             if not fits:
                 raise RuntimeError(
-                    f"Function {self.title}Backward returned an invalid gradient at index "
-                    f"{place} - got {list(node.spec.shape)} but expected shape compatible with {list(shape)}"
+                    f"Function {self.name()} returned an invalid gradient at index {place} - got "
+                    f"{list(node.spec.shape)} but expected shape compatible with {list(shape)}"
                 )
             node = sum_to(node, shape)
         if node.dtype is not source.dtype:

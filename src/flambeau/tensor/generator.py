@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from flambeau.compiler.templates.mersenne import (
+from flambeau.compiler.templates.random_tables import (
     HAS_NORMAL,
     NORMAL,
     POSITION,

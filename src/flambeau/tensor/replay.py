@@ -8,13 +8,13 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from flambeau.compiler.plan import Fault, Plan, explain_fault
 from flambeau.core.live import Live
 from flambeau.engine.capture import Capture
 from flambeau.engine.flush import compute, engine, execute
 from flambeau.graph.node import Node, Spec
 from flambeau.graph.op import PARAMETER, SCALAR, Alias
 from flambeau.graph.recording import Recording, data
+from flambeau.runtime.plan import Fault, Plan, explain_fault
 from flambeau.tensor.storage import Storage, duplicate
 from flambeau.tensor.tensor import Tensor, wrap
 

@@ -98,7 +98,7 @@ class Tensor:
         data: Any
         grad: Any
         T: Tensor
-        mT: Tensor
+        mT: Tensor  # noqa: N815 - PyTorch's spelling
 
         def dim(self) -> int: ...
         def numel(self) -> int: ...

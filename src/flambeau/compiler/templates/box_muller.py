@@ -9,7 +9,6 @@ Moshier's Cephes (logf.c, sinf.c; https://netlib.org/cephes)
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,28 +17,22 @@ from llvmlite import ir
 from flambeau.compiler import mathlib
 from flambeau.compiler.emit import KERNEL_TYPE
 from flambeau.compiler.mathlib.lanes import Lanes, call_intrinsic, fma, like, select
+from flambeau.compiler.templates.random_tables import (
+    BLOCK,
+    COS,
+    HALF,
+    LN2_HIGH,
+    LN2_LOW,
+    LOG,
+    MINUS_QUARTER_PI,
+    SIN,
+    as_float32,
+)
 from flambeau.compiler.units import Call
 from flambeau.core import dtypes
 from flambeau.graph.lowering import StepBuilder
 from flambeau.graph.node import Node
 from flambeau.runtime.llvm.blocks import F32, F64, I32, I64, for_range, i64
-
-BLOCK, HALF = 16, 8
-
-
-def as_float32(value: float) -> float:
-    """The nearest float32."""
-    return float(struct.unpack("f", struct.pack("f", value))[0])
-
-
-LOG = (
-    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
-    -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
-)  # fmt: skip
-LN2_HIGH, LN2_LOW = 0.693359375, as_float32(-2.12194440e-4)
-SIN = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
-COS = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
-MINUS_QUARTER_PI = (-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)
 
 
 def add_steps(builder: StepBuilder, node: Node) -> None:

@@ -17,16 +17,12 @@ from llvmlite import ir
 from flambeau.compiler import mathlib
 from flambeau.compiler.emit import KERNEL_TYPE, minimum
 from flambeau.compiler.mathlib.lanes import Lanes, call_intrinsic
+from flambeau.compiler.templates.random_tables import HAS_NORMAL, NORMAL, POSITION, WORDS
 from flambeau.compiler.units import Call
 from flambeau.graph.lowering import StepBuilder
 from flambeau.graph.node import Node
 from flambeau.runtime.llvm import machine
 from flambeau.runtime.llvm.blocks import F64, I32, I64, for_range, i64, stack_slot
-
-# Where things are in a state. At position WORDS no word is left; SEEDED says nothing was drawn.
-WORDS = 624
-POSITION, HAS_NORMAL, NORMAL, STATE_WORDS = WORDS, WORDS + 1, WORDS + 2, WORDS + 4
-SEEDED = WORDS + 1
 
 _FAR = 397  # a word is made of itself, the next one, and the one this far ahead
 _UPPER, _LOWER = -(2**31), 2**31 - 1

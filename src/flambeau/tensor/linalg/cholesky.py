@@ -53,6 +53,24 @@ class Cholesky(Function):
         return TriangularSolve.apply(factor.mT, half.mT, True, False).mT
 
 
+class CholeskySolve(Function):
+    """x with `a x = b`, given the lower factor of a, whose other triangle counts as zero."""
+
+    @staticmethod
+    def forward(ctx: Any, factor: Tensor, b: Tensor) -> Any:
+        half = TriangularSolve.apply(factor, b, False, False)
+        x = TriangularSolve.apply(factor.mT, half, True, False)
+        ctx.save_for_backward(factor, x)
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        factor, x = ctx.saved_tensors
+        to_b = CholeskySolve.apply(factor, grads[0])
+        change = to_b @ x.mT
+        return -((change + change.mT) @ factor), to_b
+
+
 def _bad_minor(a: np.ndarray) -> int:
     """The order of the first leading minor that is not positive-definite."""
     for order in range(1, len(a) + 1):
@@ -115,8 +133,7 @@ def cholesky_solve(
         )
     check_float("cholesky_solve", L)
     factor, right = same_stacks(L.mT if upper else L, B)
-    half = TriangularSolve.apply(factor, right, False, False)
-    return deliver(TriangularSolve.apply(factor.mT, half, True, False), out)
+    return deliver(CholeskySolve.apply(factor, right), out)
 
 
 def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:

@@ -135,4 +135,5 @@ def symmetric_part(x: Tensor) -> Tensor:
 
 def with_half_diagonal(x: Tensor) -> Tensor:
     """The matrix with its diagonal halved."""
-    return x - (x.diagonal(0, -2, -1) * 0.5).diag_embed()
+    half: Tensor = x.diagonal(0, -2, -1) * 0.5
+    return x - half.diag_embed()

@@ -10,7 +10,7 @@ from flambeau.core import dtypes
 from flambeau.ops.elementwise_base import SPELLING
 from flambeau.tensor.creation import zeros
 from flambeau.tensor.function import Function
-from flambeau.tensor.linalg.host import NARROW, array_of, from_array, on_host
+from flambeau.tensor.linalg.host import NARROW, on_host
 from flambeau.tensor.linalg.solve import is_vector
 from flambeau.tensor.linalg.spectral import pinv, pseudo_inverse_gradient
 from flambeau.tensor.linalg.triangular import same_stacks
@@ -29,31 +29,42 @@ class LeastSquares(NamedTuple):
 
 
 class Solution(Function):
-    """The shortest x that makes `|a x - b|` smallest."""
+    """The shortest x that makes `|a x - b|` smallest, and the squares of what is left of b."""
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, rcond: float) -> Any:
-        x, rank, values = on_host(lambda a, b: _solved(a, b, rcond), a, b)
+    def forward(ctx: Any, a: Tensor, b: Tensor, rcond: float, with_residuals: bool) -> Any:
+        found = on_host(lambda a, b: _solved(a, b, rcond, with_residuals), a, b)
         ctx.rcond = rcond
-        ctx.save_for_backward(a, b)
-        ctx.mark_non_differentiable(values)
-        return x, rank, values
+        ctx.save_for_backward(a, b, found[0])
+        ctx.mark_non_differentiable(found[3])
+        return found
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        a, b = ctx.saved_tensors
+        a, b, x = ctx.saved_tensors
         inverse = pinv(a, rtol=ctx.rcond)
         to_a = pseudo_inverse_gradient(a, inverse, grads[0] @ b.mT)
-        return to_a, inverse.mT @ grads[0], None
+        to_b = inverse.mT @ grads[0]
+        if grads[1].numel():
+            # x makes the residuals smallest, so they do not change with it.
+            change = 2 * (a @ x - b) * grads[1][..., None, :]
+            to_a, to_b = to_a + change @ x.mT, to_b - change
+        return to_a, to_b, None, None
 
 
-def _solved(a: np.ndarray, b: np.ndarray, rcond: float) -> tuple[np.ndarray, ...]:
+def _solved(
+    a: np.ndarray, b: np.ndarray, rcond: float, with_residuals: bool
+) -> tuple[np.ndarray, ...]:
     u, s, vh = np.linalg.svd(a, full_matrices=False)
     kept = s > rcond * s.max(-1, initial=0.0)[..., None]
     reciprocal = np.where(kept, 1 / np.where(kept, s, 1), 0)
     along = reciprocal[..., None] * (np.swapaxes(u, -1, -2) @ b)
     x = np.swapaxes(vh, -1, -2) @ along
-    return x.astype(a.dtype), kept.sum(-1, dtype=np.int64), s
+    rank = kept.sum(-1, dtype=np.int64)
+    residuals = np.zeros(0, a.dtype)
+    if with_residuals and a.shape[-2] > a.shape[-1] and (rank == a.shape[-1]).all():
+        residuals = ((a @ x - b) ** 2).sum(-2)
+    return x.astype(a.dtype), residuals.astype(a.dtype), rank, s
 
 
 def lstsq(
@@ -75,11 +86,7 @@ def lstsq(
     vector = is_vector(input, b)
     a, right = same_stacks(input, b.unsqueeze(-1) if vector else b)
     limit = np.finfo(a.dtype.numpy).eps * max(rows, columns) if rcond is None else rcond
-    x, rank, values = Solution.apply(a, right, float(limit))
-    residuals = zeros(0, dtype=a.dtype)
-    if name != "gelsy" and rows > columns and bool((array_of(rank) == columns).all()):
-        error = array_of(a) @ array_of(x) - array_of(right)
-        residuals = from_array((error * error).sum(-2))
+    x, residuals, rank, values = Solution.apply(a, right, float(limit), name != "gelsy")
     return LeastSquares(
         x.squeeze(-1) if vector else x,
         residuals,

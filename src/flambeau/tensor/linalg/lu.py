@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +57,8 @@ def packed(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     Gaussian elimination with partial pivoting: Golub and Van Loan, Matrix Computations, 3.4.
     """
     rows, columns = a.shape[-2:]
-    work = a.astype(np.float64).reshape(-1, rows, columns)
+    stack = a.shape[:-2]
+    work = a.astype(np.float64).reshape(math.prod(stack), rows, columns)
     steps, every = min(rows, columns), np.arange(len(work))
     pivots = np.empty((len(work), steps), np.int32)
     info = np.zeros(len(work), np.int32)
@@ -69,7 +71,6 @@ def packed(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         work[:, step + 1 :, step] /= np.where(pivot == 0, 1, pivot)[:, None]
         below, right = work[:, step + 1 :, step, None], work[:, step, None, step + 1 :]
         work[:, step + 1 :, step + 1 :] -= below * right
-    stack = a.shape[:-2]
     return (
         work.astype(a.dtype).reshape(a.shape),
         pivots.reshape(*stack, steps),
@@ -84,13 +85,14 @@ def first_zero_pivot(a: np.ndarray) -> int:
 
 def permutation(pivots: np.ndarray, rows: int) -> np.ndarray:
     """The order that the exchanges bring the rows into."""
-    flat = pivots.reshape(-1, pivots.shape[-1])
+    stack, steps = pivots.shape[:-1], pivots.shape[-1]
+    flat = pivots.reshape(math.prod(stack), steps)
     order = np.tile(np.arange(rows), (len(flat), 1))
     every = np.arange(len(flat))
-    for step in range(flat.shape[1]):
+    for step in range(steps):
         other = flat[:, step] - 1
         order[every, other], order[:, step] = order[:, step].copy(), order[every, other]
-    return order.reshape(*pivots.shape[:-1], rows)
+    return order.reshape(*stack, rows)
 
 
 def permutation_matrix(pivots: Tensor, rows: int, like: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ def _converted(op: str, x: Tensor, kind: dtype | None) -> Tensor:
 
 
 def vector_norm(
-    x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *,  # noqa: A002
+    x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *,
     dtype: dtype | None = None, out: Tensor | None = None,
 ) -> Tensor:
     """`(Σ|x|^ord)^(1/ord)` over `dim`, or of all elements; ord may be 0 or ±inf.
@@ -89,7 +89,7 @@ def _check_identity(
 
 
 def matrix_norm(
-    A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *,  # noqa: A002
+    A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *,
     dtype: dtype | None = None, out: Tensor | None = None,
 ) -> Tensor:
     """A norm of the matrices in the dimensions `dim`: 'fro', 'nuc', ±1, ±2 or ±inf.
@@ -140,7 +140,7 @@ def _extreme(values: Tensor, dim: int, largest: bool) -> Tensor:
 
 
 def norm(
-    A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *,  # noqa: A002
+    A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *,
     dtype: dtype | None = None, out: Tensor | None = None,
 ) -> Tensor:
     """A matrix norm over two dimensions, a vector norm over one; of all elements by default.

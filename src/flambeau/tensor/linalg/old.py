@@ -46,7 +46,7 @@ def triangular_solve(
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
     """`torch.lu`: the packed factors and the pivots, and with `get_infos` the zero pivots."""
     found = lu_factor_ex(A, pivot=pivot, check_errors=not get_infos)
-    return tuple(found) if get_infos else tuple(found)[:2]
+    return found if get_infos else (found.LU, found.pivots)
 
 
 def lu_solve(

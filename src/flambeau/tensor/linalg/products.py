@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from flambeau.core import dtypes
 from flambeau.tensor import matrix
 from flambeau.tensor.creation import eye, ones
 from flambeau.tensor.joining import cat
@@ -34,6 +36,10 @@ def matrix_power(A: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
             [0., 1.]])
     """
     check_square("linalg.matrix_power", A)
+    if n == 0:
+        # The empty product is zero, and ties the result to A.
+        nothing = A[..., :0] @ A[..., :0, :]
+        return deliver(nothing + eye(A.shape[-1], dtype=A.dtype), out)
     if n < 0:
         return deliver(matrix.matrix_power(inv(A), -n), out)
     return deliver(matrix.matrix_power(A, n), out)
@@ -64,7 +70,7 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
     shape = (*given[0].shape[:-1], *given[-1].shape[1:])
     given[0] = given[0] if given[0].dim() == 2 else given[0].unsqueeze(0)
     given[-1] = given[-1] if given[-1].dim() == 2 else given[-1].unsqueeze(1)
-    for number, (a, b) in enumerate(zip(given, given[1:], strict=False)):
+    for number, (a, b) in enumerate(itertools.pairwise(given)):
         if a.shape[1] != b.shape[0]:
             raise RuntimeError(
                 f"multi_dot(): tensors {number} and {number + 1} with shapes "
@@ -111,16 +117,16 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
             [1, 2, 4],
             [1, 3, 9]])
     """
-    count = (x.shape[-1] if x.dim() else 0) if N is None else N
-    if not x.dim() or count <= 0:
+    if x.dtype is dtypes.bool:
+        raise RuntimeError(
+            "linalg.vander supports floating point, complex, and integer tensors, but got Bool"
+        )
+    base = x if x.dim() else x.unsqueeze(0)
+    count = x.shape[-1] if N is None and x.dim() else N
+    if count is None or count <= 1:
         raise RuntimeError("N must be greater than 1.")
-    kind = x.dtype
-    first = ones(*x.shape, 1, dtype=kind)
-    if count == 1:
-        return first
-    repeated = x.unsqueeze(-1).expand(*x.shape, count - 1)
-    powers = cumprod(repeated, -1)
-    return cat((first.to(powers.dtype), powers), -1)
+    powers = cumprod(base.unsqueeze(-1).expand(*base.shape, count - 1), -1)
+    return cat((ones(*base.shape, 1, dtype=powers.dtype), powers), -1)
 
 
 # Taylor's polynomial of this degree is exact to float64 for matrices of norm up to 1/2.

@@ -73,8 +73,8 @@ class Orthogonalise(Function):
 def _factors(a: np.ndarray, mode: str) -> tuple[np.ndarray, np.ndarray]:
     if mode == "r":
         return np.empty((0,), a.dtype), np.linalg.qr(a, "r")
-    q, r = np.linalg.qr(a, "complete" if mode == "complete" else "reduced")
-    return q, r
+    found = np.linalg.qr(a, "complete" if mode == "complete" else "reduced")
+    return found[0], found[1]
 
 
 def _tall(q: Tensor, r: Tensor, grad_q: Tensor, grad_r: Tensor) -> Tensor:
@@ -145,17 +145,16 @@ def householder_product(
 
 def _reflected(vectors: Tensor, tau: Tensor, x: Tensor, transpose: bool) -> Tensor:
     """`H1 H2 ... Hk x`, or the transposed product times x."""
-    count = tau.shape[-1]
-    if not count:
-        return x.clone()
-    rows = vectors.shape[-2]
+    rows, count = vectors.shape[-2], tau.shape[-1]
     shape = (*vectors.shape[:-2], rows, count)
     unit = eye(rows, count, dtype=vectors.dtype)
     directions = vectors[..., :count].tril(-1) + unit.expand(*shape)
+    scaled = directions * tau[..., None, :]
+    if not count:
+        return x - scaled @ (directions.mT @ x)
     for number in range(count) if transpose else reversed(range(count)):
-        direction = directions[..., number : number + 1]
-        factor = tau[..., number, None, None]
-        x = x - factor * (direction @ (direction.mT @ x))
+        one = slice(number, number + 1)
+        x = x - scaled[..., one] @ (directions[..., one].mT @ x)
     return x
 
 

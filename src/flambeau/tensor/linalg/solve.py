@@ -109,9 +109,9 @@ def _cofactors(a: np.ndarray) -> np.ndarray:
     others = np.stack(
         [np.prod(np.delete(s, place, -1), -1) for place in range(s.shape[-1])], -1
     )
-    return (np.linalg.det(u @ vh)[..., None, None] * ((u * others[..., None, :]) @ vh)).astype(
-        a.dtype
-    )
+    cofactors = np.linalg.det(u @ vh)[..., None, None] * ((u * others[..., None, :]) @ vh)
+    result: np.ndarray = cofactors.astype(a.dtype)
+    return result
 
 
 class LogDeterminant(Function):

@@ -115,9 +115,10 @@ def _off_diagonal_or_one(x: Tensor) -> Tensor:
 def svd(
     A: Tensor, full_matrices: bool = True, *, driver: str | None = None, out: Any = None
 ) -> SVD:
-    """U, S and Vh with `A = U diag(S) Vh`, S descending: (*, m, n) gives (*, m, m), (*, k), (*, n, n).
+    """U, S and Vh with `A = U diag(S) Vh`, S descending.
 
-    The reduced form, if not `full_matrices`, is (*, m, k), (*, k), (*, k, n), k = min(m, n).
+    (*, m, n) gives (*, m, m), (*, k) and (*, n, n), k = min(m, n); or (*, m, k), (*, k) and
+    (*, k, n) if not `full_matrices`.
     LinAlgError for infinities and NaN.
 
     >>> import flambeau
@@ -181,8 +182,7 @@ class SymmetricEigen(Function):
         if to_vectors is None:
             return (vectors * to_values[..., None, :]) @ vectors.mT, None
         gaps = _off_diagonal_or_one(values[..., None, :] - values[..., :, None])
-        middle = vectors.mT @ to_vectors
-        middle = (middle - middle.diagonal(0, -2, -1).diag_embed()) / gaps
+        middle = _skew(vectors.mT @ to_vectors) / gaps * 0.5
         if to_values is not None:
             middle = middle + to_values.diag_embed()
         return vectors @ middle @ vectors.mT, None
@@ -239,7 +239,8 @@ def threshold(
         relative = np.asarray(_value(rtol))
     else:
         relative = np.where(absolute > 0, 0.0, default)
-    return np.maximum(absolute, relative * largest)
+    limit: np.ndarray = np.maximum(absolute, relative * largest)
+    return limit
 
 
 def _value(tolerance: Any) -> Any:
@@ -247,7 +248,8 @@ def _value(tolerance: Any) -> Any:
 
 
 def _largest(values: np.ndarray) -> np.ndarray:
-    return values.max(-1, initial=0.0)
+    largest: np.ndarray = values.max(-1, initial=0.0)
+    return largest
 
 
 def matrix_rank(
@@ -312,8 +314,9 @@ def _pseudo_inverse(a: np.ndarray, atol: Any, rtol: Any, hermitian: bool) -> np.
     limit = threshold(_largest(sizes), a.shape, a.dtype, atol, rtol)
     kept = sizes > limit[..., None]
     reciprocal = np.where(kept, 1 / np.where(kept, values, 1), 0)
-    inverse = (np.swapaxes(vh, -1, -2) * reciprocal[..., None, :]) @ np.swapaxes(u, -1, -2)
-    return inverse.astype(a.dtype)
+    scaled = np.swapaxes(vh, -1, -2) * reciprocal[..., None, :]
+    inverse: np.ndarray = (scaled @ np.swapaxes(u, -1, -2)).astype(a.dtype)
+    return inverse
 
 
 def pinv(
