@@ -14,6 +14,8 @@ from __future__ import annotations
 import sys as _sys
 
 from flambeau import autograd, cuda, tensor
+from flambeau.engine.eager import eager
+from flambeau.runtime.cpu.pool import get_num_threads, set_num_threads
 from flambeau.tensor import (
     Generator,
     Size,
@@ -41,6 +43,7 @@ from flambeau.tensor import (
     argsort,
     argwhere,
     as_strided,
+    as_strided_scatter,
     as_tensor,
     asarray,
     asin,
@@ -84,14 +87,17 @@ from flambeau.tensor import (
     compile,
     constant_pad_nd,
     copysign,
+    corrcoef,
     cos,
     cosh,
     count_nonzero,
+    cov,
     cross,
     cummax,
     cummin,
     cumprod,
     cumsum,
+    cumulative_trapezoid,
     deg2rad,
     det,
     detach,
@@ -102,6 +108,8 @@ from flambeau.tensor import (
     diag_embed,
     diagflat,
     diagonal,
+    diagonal_scatter,
+    diff,
     digamma,
     dist,
     div,
@@ -238,6 +246,7 @@ from flambeau.tensor import (
     nan_to_num,
     nanmean,
     nanmedian,
+    nanquantile,
     nansum,
     narrow,
     ne,
@@ -258,6 +267,7 @@ from flambeau.tensor import (
     prod,
     promote_types,
     put,
+    quantile,
     rad2deg,
     rand,
     rand_like,
@@ -272,6 +282,7 @@ from flambeau.tensor import (
     reduced_dims,
     relu,
     remainder,
+    renorm,
     repeat_interleave,
     reshape,
     result_type,
@@ -287,6 +298,7 @@ from flambeau.tensor import (
     searchsorted,
     seed,
     select,
+    select_scatter,
     set_default_device,
     set_default_dtype,
     set_default_tensor_type,
@@ -301,6 +313,7 @@ from flambeau.tensor import (
     sin,
     sinc,
     sinh,
+    slice_scatter,
     slogdet,
     softmax,
     sort,
@@ -325,6 +338,7 @@ from flambeau.tensor import (
     topk,
     trace,
     transpose,
+    trapezoid,
     tril,
     tril_indices,
     triu,
@@ -349,6 +363,7 @@ from flambeau.tensor import (
 )
 from flambeau.tensor import derivatives as _derivatives
 from flambeau.tensor import function as _function
+from flambeau.tensor.generator import default_generator
 from flambeau.tensor.legacy import (
     BFloat16Tensor,
     BoolTensor,
@@ -439,6 +454,8 @@ moveaxis = movedim
 ger = outer
 concat = concatenate = cat
 row_stack = vstack
+trapz = trapezoid
+unsafe_chunk, unsafe_split = chunk, split
 range = range_
 
 # PyTorch's module paths that are elsewhere here.

@@ -106,7 +106,8 @@ def test_write_gradient(number: int) -> None:
         (y * y).sum().backward()
         values.append(value)
     np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=1e-5)
-    np.testing.assert_allclose(values[1].grad.numpy(), values[0].grad.numpy(), rtol=1e-5)
+    expected, found = (0.0 if one.grad is None else one.grad.item() for one in values)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,6 @@ def test_write_gradient(number: int) -> None:
         (0, 0, 0, 0),
         (slice(None), 7),
         1.5,
-        "a",
         slice(None, None, -1),
         [True, False],
         (0, 9, 9, 9),

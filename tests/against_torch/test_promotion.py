@@ -58,9 +58,9 @@ def test_functions(name: str) -> None:
     for kind in NAMES:
         arguments = (0,) if name == "cumsum" else ()
         ours = outcome(
-            lambda k=kind, a=arguments: getattr(
-                flambeau.ones(2, dtype=getattr(flambeau, k)), name
-            )(*a)
+            lambda k=kind, a=arguments: getattr(flambeau.ones(2, dtype=getattr(flambeau, k)), name)(
+                *a
+            )
         )
         theirs = outcome(
             lambda k=kind, a=arguments: getattr(torch.ones(2, dtype=getattr(torch, k)), name)(*a)

@@ -264,6 +264,7 @@ def test_a_function_leaves_no_cycles() -> None:
         x = leaf(1.0)
         y = Cube.apply(x)
         watched = weakref.ref(y.grad_fn)
+        y.item()
         del y
         assert watched() is None
     finally:

@@ -105,7 +105,10 @@ def test_views_and_their_geometry() -> None:
     assert x[0, 1].tolist() == [4, 5, 6, 7]
     assert x.untyped_storage() == y.untyped_storage()
     assert x.t_().shape == x.shape if x.dim() < 2 else True
-    assert x.as_strided((2, 2), (1, 2), 1).tolist() == x.reshape(-1)[flambeau.tensor([[1, 3], [2, 4]])].tolist()
+    assert (
+        x.as_strided((2, 2), (1, 2), 1).tolist()
+        == x.reshape(-1)[flambeau.tensor([[1, 3], [2, 4]])].tolist()
+    )
 
 
 def test_data_shares_and_replaces() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flambeau.graph.node import Node
 from flambeau.graph.op import Alias
+from flambeau.ops.shape import zeros
 
 
 class Clone(Alias):
@@ -28,6 +29,16 @@ class History(Alias):
         return (None, grad)
 
 
+class Overwritten(Alias):
+    """The value of the first input, in the place of the second, which gets no gradient."""
+
+    name = "overwritten"
+
+    def gradient(self, grad: Node, node: Node, **parameters: Any) -> tuple[Node | None, ...]:
+        old = node.inputs[1]
+        return (None, zeros(old.shape, old.dtype))
+
+
 class FunctionOutput(Alias):
     """A result of a user's Function; the node's `owner` is the call and the result's number."""
 
@@ -35,4 +46,5 @@ class FunctionOutput(Alias):
     stands_alone = True
 
 
-CLONE, HISTORY, FUNCTION_OUTPUT = Clone(), History(), FunctionOutput()
+CLONE, HISTORY, OVERWRITTEN = Clone(), History(), Overwritten()
+FUNCTION_OUTPUT = FunctionOutput()

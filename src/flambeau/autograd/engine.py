@@ -85,6 +85,8 @@ class _Walk:
         self.pending: dict[Node, Node] = {}
         self.found: dict[int, tuple[Node, Node]] = {}
         self.calls: dict[Any, _Gathered] = {}
+        # Nodes whose gradient rule has read what it reads for the last time.
+        self.spent: set[Node] = set()
 
     def _leading_to(self, wanted: Collection[int]) -> set[Node]:
         needed: set[Node] = set()
@@ -106,6 +108,7 @@ class _Walk:
                 self._function(node, grad)
             elif grad is not None and node.op is not PARAMETER:
                 self._differentiate(node, grad)
+        self._free()
         return self.found
 
     def _observed(self, node: Node, grad: Node) -> Node:
@@ -136,9 +139,17 @@ class _Walk:
                     one = sum_to(one, source.spec.shape)
                 self._contribute(source, one)
         if not self.retain_graph and op.reads != NOTHING:
-            node.owner = FREED
-            if node.buffer is not None:
-                node.inputs = ()
+            self.spent.add(node)
+
+    def _free(self) -> None:
+        """Cut the links of what no backward can pass any more, which frees what they held."""
+        for node in self.order:
+            if node in self.spent or not self.spent.isdisjoint(node.inputs):
+                self.spent.add(node)
+                if node.op is not FUNCTION_OUTPUT and node.op is not PARAMETER:
+                    node.owner = FREED
+                    if node.buffer is not None:
+                        node.inputs = ()
 
     def _contribute(self, node: Node, grad: Node) -> None:
         known = self.pending.get(node)

@@ -33,19 +33,22 @@ class _Mode:
         context.grad_enabled = self._before.pop()
 
     def __call__(self, function: Function) -> Function:
-        mode = self.mode
         if inspect.isgeneratorfunction(function):
-            return _generator_in_mode(function, mode)  # type: ignore[no-any-return]
+            return _generator_in_mode(function, self.again)  # type: ignore[no-any-return]
 
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with _Mode(mode):
+            with self.again():
                 return function(*args, **kwargs)
 
         return wrapper  # type: ignore[return-value]
 
+    def again(self) -> _Mode:
+        """The same mode for another block."""
+        return _Mode(self.mode)
 
-def _generator_in_mode(function: Any, mode: bool) -> Any:
+
+def _generator_in_mode(function: Any, mode: Callable[[], _Mode]) -> Any:
     """The mode holds while the generator runs, not while its caller does."""
 
     @functools.wraps(function)
@@ -54,7 +57,7 @@ def _generator_in_mode(function: Any, mode: bool) -> Any:
         answer: Any = None
         try:
             while True:
-                with _Mode(mode):
+                with mode():
                     value = generator.send(answer)
                 answer = yield value
         except StopIteration as stop:
@@ -132,6 +135,9 @@ class inference_mode(_Mode):  # noqa: N801 - PyTorch's spelling
         super().__enter__()
         self._inference_before.append(context.inference)
         context.inference = self.inference
+
+    def again(self) -> inference_mode:
+        return inference_mode(self.inference)
 
     def __exit__(
         self,

@@ -1,4 +1,4 @@
-"""`flambeau run | demo | doctor`: reading the command line."""
+"""`flambeau run | explain | demo | doctor`: reading the command line."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from flambeau.cli import demo, doctor, run
+from flambeau.cli import demo, doctor, explain, run
 
 Command = Callable[[argparse.Namespace], int]
 
 
 def _run(options: argparse.Namespace) -> int:
     return run.run_script(options.script, options.arguments, options.seed)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    return explain.explain_script(options.script, options.arguments)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -38,6 +42,10 @@ def command_line() -> argparse.ArgumentParser:
     runner.add_argument("--seed", type=int, help="seed Python's, NumPy's and flambeau's generators")
     runner.add_argument("script", type=Path, help="the program")
     runner.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program is given")
+
+    explained = command("explain", _explain, "Run a script, then say what it was compiled into.")
+    explained.add_argument("script", type=Path, help="the program")
+    explained.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program is given")
 
     shown = command("demo", _demo, "Train on handwritten digits, then run the tutorial's programs.")
     output, examples = Path("demo_output"), demo.EXAMPLES

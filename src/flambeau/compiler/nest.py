@@ -109,6 +109,8 @@ class NestBuilder:
         self.members: dict[Node, tuple[Coordinates, int]] = {}
         self.results: dict[Node, int] = {}
         self.depths: dict[Node, int] = {}
+        # The elementwise ops computed here, in order; a dict for a set that keeps it.
+        self.computed: dict[Node, None] = {}
         self._section(inner=False)
 
     # ------------------------------------------------------------------ members
@@ -242,6 +244,7 @@ class NestBuilder:
         if not isinstance(node.op, Elementwise):
             raise StoreFirst(node)
         values = [self.value(one, _broadcast(at, one.shape)) for one in node.inputs]
+        self.computed[node] = None
         e.fault, e.guards = self.fault_of(node), self.guards
         number = node.op.lower(e, *values, **node.op.named(node.attributes))
         return e.cast(number, node.dtype) if node.dtype.itemsize == 2 else number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
+from typing import Any
 
 from flambeau.compiler.arguments import Arguments, number_arguments
 from flambeau.compiler.bounds import check_bounds
@@ -46,6 +47,15 @@ def compile_plan(
     passes.mark("link")
     plan.seconds = passes.seconds
     return plan
+
+
+def _link(units: Sequence[Unit], result: Schedule, *parts: Any) -> Program:
+    del units, result
+    return Program(*parts)
+
+
+# What makes a program of the parts; engine/explain.py puts one on top that can be timed.
+linkers: list[Callable[..., Program]] = [_link]
 
 
 class _Clock:
@@ -126,11 +136,10 @@ class _Linker:
             check = arguments is not None and bool(arguments.faults)
             steps.append(Step(address, start, total, grain, unit.wave, check))
             summary.append(describe(unit))
-        program = Program(
-            steps, self.table, len(self.slots), self.gather, self.arena, self.memory.nbytes, scratch
-        )
+        parts = (steps, self.table, len(self.slots), self.gather, self.arena)
+        parts = (*parts, self.memory.nbytes, scratch)
         return Plan(
-            program,
+            linkers[-1]([unit for unit, _, _ in self.code], self.result, *parts),
             list(self.slots),
             [(node.spec.nbytes, self._taken_leaf(node)) for node in self.outputs],
             {node.position: self._result(node) for node in wanted},
@@ -228,6 +237,8 @@ def describe(unit: Unit) -> str:
     if isinstance(unit, Nest):
         names = " ".join(member.node.op.name for member in unit.members)
         reduced = f" over {list(unit.domain.reduced)}" if unit.domain.reduced else ""
-        return f"nest {list(unit.domain.shape)}{reduced}: {names}"
+        fused = unit.built.fused if unit.built is not None else []
+        inside = f" (with {' '.join(fused)})" if fused else ""
+        return f"nest {list(unit.domain.shape)}{reduced}: {names}{inside}"
     assert isinstance(unit, Call)
     return f"call {unit.name}"

@@ -21,6 +21,8 @@ class BuiltNest:
     kernel: Kernel
     slots: list[Node]
     faults: list[Node]
+    # The ops computed on the way to the members, for `explain`.
+    fused: list[str]
 
 
 Place = Callable[[Any, Coordinates], Index]
@@ -80,6 +82,8 @@ class Call(Unit):
     total: int = 0
     grain: int = 1
     scratch: int = 0
+    # Additions and multiplications, where they can be told.
+    operations: int = 0
     target: Node | None = None
     # The same call with elementwise code at its end, where the template can do that.
     fuse: Callable[[Epilogue], Call] | None = None

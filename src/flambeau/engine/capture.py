@@ -28,7 +28,7 @@ class Capture:
 
 def start(strict: bool) -> Capture:
     """Record from here on into a fresh recording."""
-    context.recording = recording = Recording()
+    context.recording = recording = Recording(endless=True)
     context.capture = capture = Capture(recording, strict=strict)
     return capture
 

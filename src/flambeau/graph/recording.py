@@ -7,6 +7,7 @@ is a new argument and not a new structure.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,38 +22,58 @@ from flambeau.graph.op import DATA, PARAMETER, SCALAR, Alias, Op
 class Recording:
     """Nodes in program order, the leaves they read, and the structure so far."""
 
-    __slots__ = ("leaf_positions", "leaves", "nbytes", "nodes", "structure", "uses", "writes")
+    __slots__ = (
+        "bytes_left",
+        "leaf_positions",
+        "leaves",
+        "nodes",
+        "nodes_left",
+        "structure",
+        "uses",
+        "writes",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, *, endless: bool = False) -> None:
         self.nodes: list[Node] = []
         self.structure: list[tuple[Any, ...]] = []
         # How often a node of this recording is an input of another one.
         self.uses: list[int] = []
         self.leaves: list[Node] = []
         self.leaf_positions: dict[int, int] = {}
-        self.nbytes = 0
+        # What it may grow by before it is run; an eager one is run at once.
+        self.nodes_left: float = settings.flush_nodes
+        self.bytes_left: float = settings.flush_bytes
+        if endless:
+            self.nodes_left = self.bytes_left = math.inf
+        elif context.eager:
+            self.nodes_left = 1
         # In-place writes: (undo, number of nodes before it, the node replaced); see engine.flush.
         self.writes: list[tuple[Callable[[Node], None], int, Node]] = []
 
     def append(self, node: Node) -> None:
         """Add a node whose inputs are leaves, computed, or recorded."""
-        references = []
+        uses = self.uses
+        entry: list[Any] = [node.op, node.attributes]
         for source in node.inputs:
             if source.recording is self:
                 position = source.position
-                self.uses[position] += 1
-                references.append(position)
+                uses[position] += 1
+                entry.append(position)
             else:
-                references.append(self._enter(source))
+                entry.append(self._enter(source))
         node.recording = self
-        node.position = len(self.nodes)
+        node.position = len(uses)
         self.nodes.append(node)
-        self.uses.append(0)
-        self.structure.append((node.op, node.attributes, *references))
-        self.nbytes += node.spec.nbytes
+        uses.append(0)
+        self.structure.append(tuple(entry))
+        self.nodes_left -= 1
+        self.bytes_left -= node.spec.nbytes
 
     def _enter(self, source: Node) -> int:
         """The reference of an input from outside: a leaf's, or of a value computed anew."""
+        known = self.leaf_positions.get(id(source))
+        if known is not None:
+            return -1 - known
         source = behind(source)
         if source.recording is self:
             self.uses[source.position] += 1
@@ -96,7 +117,8 @@ class Recording:
 
     def key(self) -> tuple[Any, ...]:
         """What must be equal for a plan to serve again, apart from which results are wanted."""
-        leaves = tuple([(leaf.op, leaf.spec) for leaf in self.leaves])
+        # What computed a leaf does not matter any more, only whether it is a number.
+        leaves = tuple([(leaf.op is SCALAR, leaf.spec) for leaf in self.leaves])
         return tuple(self.structure), leaves
 
 
@@ -131,28 +153,33 @@ def current() -> Recording:
 
 def record(op: Op, inputs: tuple[Node, ...], attributes: tuple[Any, ...] = ()) -> Node:
     """Record `op` on `inputs`: shape and dtype are checked now, the value is computed later."""
-    key = (attributes, *[one.spec for one in inputs])
+    # The hot path of every program: one and two inputs are spelled out.
+    if len(inputs) == 2:
+        first, second = inputs
+        key: tuple[Any, ...] = (attributes, first.spec, second.spec)
+        requires_grad = first.requires_grad or second.requires_grad
+    elif len(inputs) == 1:
+        first = inputs[0]
+        key = (attributes, first.spec)
+        requires_grad = first.requires_grad
+    else:
+        key = (attributes, *[one.spec for one in inputs])
+        requires_grad = any([one.requires_grad for one in inputs])
     spec = op.specs.get(key)
     if spec is None:
         spec = _infer(op, inputs, attributes)
         op.specs[key] = spec
-    requires_grad = False
-    if context.grad_enabled and op.differentiable and spec.dtype.is_floating_point:
-        for one in inputs:
-            if one.requires_grad:
-                requires_grad = True
-                break
-    source = context.location
-    node = Node(op, inputs, attributes, spec, requires_grad, None, source or user_location())
+    if requires_grad:
+        requires_grad = (
+            context.grad_enabled and op.differentiable and spec.dtype.is_floating_point
+        )
+    source = context.location or user_location()
+    node = Node(op, inputs, attributes, spec, requires_grad, None, source)
     recording = context.recording
     if recording is None:
         recording = current()
     recording.append(node)
-    if context.capture is None and (
-        context.eager
-        or len(recording.nodes) >= settings.flush_nodes
-        or recording.nbytes >= settings.flush_bytes
-    ):
+    if recording.nodes_left <= 0 or recording.bytes_left <= 0:
         _flush[0]()
     return node
 

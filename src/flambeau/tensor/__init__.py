@@ -345,7 +345,23 @@ from flambeau.tensor.searching import (
     where,
 )
 from flambeau.tensor.sequences import arange, linspace, logspace, range_
+from flambeau.tensor.statistics import (
+    corrcoef,
+    cov,
+    cumulative_trapezoid,
+    diff,
+    nanquantile,
+    quantile,
+    renorm,
+    trapezoid,
+)
 from flambeau.tensor.tensor import Tensor
+from flambeau.tensor.view_scatter import (
+    as_strided_scatter,
+    diagonal_scatter,
+    select_scatter,
+    slice_scatter,
+)
 from flambeau.tensor.views import (
     adjoint,
     as_strided,

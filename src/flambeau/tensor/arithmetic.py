@@ -44,7 +44,7 @@ def add(
         other, alpha = legacy, other
     a, b = operands(input, other)
     if alpha != 1:
-        b = _times_alpha(b, alpha)
+        b = times_alpha(b, alpha)
     if out is None:
         return wrap(ops.add(a, b))
     return finish(ops.add(a, b), out)
@@ -56,10 +56,23 @@ def sub(
     """`input - alpha * other`, broadcast."""
     if legacy is not None:
         other, alpha = legacy, other
-    a, b = operands(input, other)
+    a, b = sub_operands(input, other)
     if alpha != 1:
-        b = _times_alpha(b, alpha)
+        b = times_alpha(b, alpha)
     return finish(ops.sub(a, b), out)
+
+
+def sub_operands(input: Any, other: Any) -> tuple[Node, Node]:
+    """The operands of a difference, which are not to be bools."""
+    a, b = operands(input, other)
+    if a.spec.dtype is not dtypes.bool:
+        for one in (input, other):
+            if isinstance(one, bool) or getattr(one, "dtype", None) is dtypes.bool:
+                raise RuntimeError(
+                    "Subtraction, the `-` operator, with a bool tensor is not supported. If you "
+                    "are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+                )
+    return a, b
 
 
 def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
@@ -67,7 +80,8 @@ def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     return sub(other, input, alpha=alpha)
 
 
-def _times_alpha(node: Node, alpha: float) -> Node:
+def times_alpha(node: Node, alpha: float) -> Node:
+    """An operand times `alpha`, which must fit its dtype."""
     kind = node.dtype
     if not kind.is_floating_point and isinstance(alpha, float):
         raise RuntimeError(
@@ -222,11 +236,8 @@ def _constant_power(input: Tensor, exponent: Any) -> Node:
     node = input.node
     kind = with_number(node.spec.dtype, exponent)
     node = cast(node, kind)
-    if not kind.is_floating_point:
-        if exponent < 0:
-            raise RuntimeError("Integers to negative integer powers are not allowed.")
-        if kind is dtypes.bool:
-            raise NotImplementedError("\"pow\" not implemented for 'Bool'")
+    if not kind.is_floating_point and exponent < 0:
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
     rule = _POWERS.get(exponent)
     if rule is not None and (kind.is_floating_point or exponent != 0.5):
         return rule(node)

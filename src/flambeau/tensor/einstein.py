@@ -34,8 +34,7 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
         equation, operands = _from_sublists((equation, *operands))
     if not isinstance(equation, str):
         raise TypeError(
-            "einsum(): argument 'equation' (position 1) must be str, not "
-            f"{type(equation).__name__}"
+            f"einsum(): argument 'equation' (position 1) must be str, not {type(equation).__name__}"
         )
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])

@@ -37,9 +37,7 @@ def parse(equation: str, shapes: Sequence[Shape]) -> tuple[list[Labels], Labels]
     parts = left.split(",")
     if len(parts) != len(shapes):
         few = "more" if len(parts) < len(shapes) else "fewer"
-        raise RuntimeError(
-            f"einsum(): {few} operands were provided than specified in the equation"
-        )
+        raise RuntimeError(f"einsum(): {few} operands were provided than specified in the equation")
     inputs, start = [], 0
     for number, (part, shape) in enumerate(zip(parts, shapes, strict=True)):
         found = _subscripts(part, start, f"operand {number}")

@@ -52,10 +52,10 @@ def _select_first(self: Tensor, position: int) -> Tensor:
 
 def set_item(self: Tensor, key: Any, value: Any) -> None:
     """`self[key] = value`, with the value broadcast and cast."""
-    check_writable(self)
     if isinstance(value, (list, tuple, np.ndarray)):
         value = tensor(value, dtype=self.dtype)
     view, tensors = _basic(self, key)
+    check_writable(view)
     node = to_node(value, self.dtype)
     if not tensors:
         node = _fitted(node, tuple(view.shape))

@@ -16,7 +16,7 @@ from flambeau.ops.shape import expand, full, reshape
 from flambeau.ops.strided import cat
 from flambeau.tensor import arithmetic, comparison, elementwise, joining, scans, scatter, views
 from flambeau.tensor.arguments import sizes
-from flambeau.tensor.arithmetic import _times_alpha
+from flambeau.tensor.arithmetic import sub_operands, times_alpha
 from flambeau.tensor.indexing import index_put
 from flambeau.tensor.matrix import addbmm, addmm, addmv, addr, baddbmm
 from flambeau.tensor.promotion import operands, plain
@@ -30,7 +30,7 @@ def add_(input: Tensor, other: Any, legacy: Any = None, *, alpha: float = 1) -> 
         other, alpha = legacy, other
     a, b = operands(input, other)
     if alpha != 1:
-        b = _times_alpha(b, alpha)
+        b = times_alpha(b, alpha)
     return assign(input, algebra.add(a, b))
 
 
@@ -38,9 +38,9 @@ def sub_(input: Tensor, other: Any, legacy: Any = None, *, alpha: float = 1) -> 
     """`input -= alpha * other`; the old order `sub_(alpha, other)` works too."""
     if legacy is not None:
         other, alpha = legacy, other
-    a, b = operands(input, other)
+    a, b = sub_operands(input, other)
     if alpha != 1:
-        b = _times_alpha(b, alpha)
+        b = times_alpha(b, alpha)
     return assign(input, algebra.sub(a, b))
 
 

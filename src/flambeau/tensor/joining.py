@@ -216,9 +216,9 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All choices of `r` elements of a vector, one a row."""
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = list(choose(range(input.shape[0]), r))
+    rows: Any = list(choose(range(input.shape[0]), r))
     if not rows:
-        return wrap(cast(reshape(iota(0), (0, r)), input.dtype))
+        rows = np.empty((0, r), np.int64)
     return get_item(input, tensor(rows))
 
 

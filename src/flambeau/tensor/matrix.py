@@ -13,7 +13,7 @@ from flambeau.ops import algebra
 from flambeau.ops.elementwise_base import SPELLING
 from flambeau.ops.matmul import matmul as product
 from flambeau.ops.selection import cast
-from flambeau.ops.shape import expand, permute, reshape, sum_
+from flambeau.ops.shape import expand, kept_as_ones, permute, reshape, sum_
 from flambeau.ops.strided import cat, slice_
 from flambeau.tensor.arithmetic import scalar_like
 from flambeau.tensor.creation import eye
@@ -305,13 +305,22 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
         )
     first = [normalize_dim(dim, a.dim()) for dim in pairs[0]]
     second = [normalize_dim(dim, b.dim()) for dim in pairs[1]]
+    left, right = a.node, b.node
     for one, other in zip(first, second, strict=True):
-        if a.shape[one] != b.shape[other]:
+        sizes = left.spec.shape[one], right.spec.shape[other]
+        if sizes[0] != sizes[1] and 1 not in sizes:
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {a.shape[one]} in dim "
-                f"{one} and second has size {b.shape[other]} in dim {other}"
+                f"contracted dimensions need to match, but first has size {sizes[0]} in dim "
+                f"{one} and second has size {sizes[1]} in dim {other}"
             )
-    return finish(_contracted(a.node, b.node, first, second), out)
+        # A size of 1 goes with any: the other side is summed.
+        left = _as_one(left, one) if sizes[1] == 1 else left
+        right = _as_one(right, other) if sizes[0] == 1 else right
+    return finish(_contracted(left, right, first, second), out)
+
+
+def _as_one(node: Node, dim: int) -> Node:
+    return reshape(sum_(node, (dim,)), kept_as_ones(node.spec.shape, (dim,)))
 
 
 def _contracted(a: Node, b: Node, first: Sequence[int], second: Sequence[int]) -> Node:

@@ -23,6 +23,8 @@ from flambeau.tensor import (
     scans,
     scatter,
     searching,
+    statistics,
+    view_scatter,
     views,
 )
 from flambeau.tensor.linalg.cholesky import cholesky_inverse, cholesky_solve, old_cholesky
@@ -52,6 +54,9 @@ SHARED = {
         sum nansum mean nanmean prod amax amin aminmax max min argmax argmin any all count_nonzero
         var std logsumexp""",
     norms: "norm dist",
+    statistics: "corrcoef cov diff nanquantile quantile renorm",
+    view_scatter: """
+        as_strided_scatter diagonal_scatter select_scatter slice_scatter sum_to_size""",
     scans: "cumsum cumprod cummax cummin logcumsumexp softmax log_softmax",
     matrix: """
         mm bmm mv dot vdot matmul addmm addmv addbmm baddbmm outer addr inner kron trace

@@ -343,9 +343,11 @@ def _slices(op: str, node: Node, dim: int, positions: Node, source: Tensor) -> N
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """`input` with a number written in the slices at `index` along `dim`."""
     node, dim, positions = _vector_index("index_fill", input, dim, index)
-    shape = node.spec.shape
-    wanted = (*shape[:dim], positions.spec.shape[0], *shape[dim + 1 :])
-    result = index_put(node, expand(_number(value, node), wanted), (positions,), (dim,), False)
+    size = node.spec.shape[dim]
+    marks = full(positions.spec.shape, True, dtypes.bool)
+    chosen = index_put(full((size,), False, dtypes.bool), marks, (positions,), (0,), False)
+    along = tuple([size if one == dim else 1 for one in range(len(node.spec.shape))])
+    result = where(reshape(chosen, along), _number(value, node), node)
     return wrap(reshape(result, tuple(input.shape)))
 
 

@@ -16,8 +16,11 @@ from flambeau.ops.extrema import maximum, minimum
 from flambeau.ops.logic import logical_and
 from flambeau.ops.power import sqrt
 from flambeau.ops.selection import cast, where
-from flambeau.tensor.arithmetic import logit, xlogy
-from flambeau.tensor.arithmetic import round as round  # noqa: A004 - PyTorch's spelling
+from flambeau.tensor.arithmetic import (
+    logit,
+    round,  # noqa: A004 - PyTorch's spelling
+    xlogy,
+)
 from flambeau.tensor.elementwise import (
     digamma,
     erf,

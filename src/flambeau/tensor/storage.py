@@ -61,7 +61,7 @@ class Storage:
         kind = self.node.dtype.numpy
         holder = self.shared() if self.shared is not None else None
         if holder is None:
-            buffer = self._own_buffer(compute(self.node))
+            buffer = self._own_buffer()
             holder = buffer.as_array(kind, (self.node.spec.numel,)).base
             self.shared = weakref.ref(holder)
             self.parameter = None
@@ -69,12 +69,16 @@ class Storage:
         steps = [step * kind.itemsize for step in strides]
         return np.lib.stride_tricks.as_strided(flat, shape, steps)
 
-    def _own_buffer(self, node: Node) -> Buffer:
-        """The node's buffer, after a copy if other nodes use it too."""
+    def _own_buffer(self) -> Buffer:
+        """The value's buffer, after a copy if anything else uses it."""
+        flush()
+        node = compute(self.node)
         buffer: Any = node.buffer
-        if sys.getrefcount(buffer) > _HELD_ONCE:
-            node.buffer = buffer = duplicate(buffer)
-        return buffer  # type: ignore[no-any-return]
+        if sys.getrefcount(node) > _HELD_ONCE and not node.requires_grad:
+            self.node = data(duplicate(buffer), node.spec)
+        elif sys.getrefcount(buffer) > _HELD_ONCE:
+            node.buffer = duplicate(buffer)
+        return self.node.buffer  # type: ignore[return-value]
 
     def _write_through(self, node: Node) -> None:
         old = self.node

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from flambeau.autograd.aliases import CLONE, HISTORY
+from flambeau.autograd.aliases import CLONE, HISTORY, OVERWRITTEN
 from flambeau.core.context import context
 from flambeau.core.device import device
 from flambeau.core.dtypes import dtype
@@ -370,7 +370,7 @@ def write(tensor: Tensor, value: Node) -> None:
 def _as_others_see(tensor: Tensor, new: Node, old: Node) -> Node:
     """A write that autograd must not notice keeps the gradient of what was there."""
     if not tensor._detached and context.grad_enabled:
-        return new
+        return new if new.requires_grad else record(OVERWRITTEN, (new, old))
     new = _cut_off(new)
     if not old.requires_grad:
         return new

@@ -87,6 +87,7 @@ def _call(
         total=0 if 0 in node.shape else work.total,
         grain=work.grain,
         scratch=work.scratch_bytes,
+        operations=2 * problem.batch * problem.m * problem.k * problem.n,
         target=target,
         # Sums of more than one slice of k wait in the result's memory.
         last=epilogue if problem.k <= DEPTH else None,

@@ -30,3 +30,12 @@ from flambeau.tensor.linalg.solve import (
 )
 from flambeau.tensor.linalg.spectral import eigh, eigvalsh, matrix_rank, pinv, svd, svdvals
 from flambeau.tensor.linalg.triangular import solve_triangular
+
+__all__ = [
+    "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eigh",
+    "eigvalsh", "householder_product", "inv", "inv_ex", "lstsq", "lu", "lu_factor",
+    "lu_factor_ex", "lu_solve", "matmul", "matrix_exp", "matrix_norm", "matrix_power",
+    "matrix_rank", "multi_dot", "norm", "nuclear_norm", "pinv", "qr", "slogdet", "solve",
+    "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander",
+    "vecdot", "vector_norm",
+]  # fmt: skip

@@ -136,4 +136,5 @@ def symmetric_part(x: Tensor) -> Tensor:
 def with_half_diagonal(x: Tensor) -> Tensor:
     """The matrix with its diagonal halved."""
     half: Tensor = x.diagonal(0, -2, -1) * 0.5
-    return x - half.diag_embed()
+    rest: Tensor = x - half.diag_embed()
+    return rest

@@ -11,7 +11,7 @@ from flambeau.core import dtypes
 from flambeau.ops.elementwise_base import SPELLING
 from flambeau.tensor.creation import eye
 from flambeau.tensor.function import Function
-from flambeau.tensor.joining import cat
+from flambeau.tensor.joining import cat, tril
 from flambeau.tensor.linalg.host import (
     NARROW,
     array_of,
@@ -152,8 +152,10 @@ def _tall(lower: Tensor, upper: Tensor, grad_l: Tensor, grad_u: Tensor) -> Tenso
 
 
 def unit_lower(factors: Tensor) -> Tensor:
+    """L of packed factors."""
     size = min(factors.shape[-2:])
-    return factors.tril(-1)[..., :size] + eye(factors.shape[-2], size, dtype=factors.dtype)
+    below = tril(factors, -1)[..., :size]
+    return below + eye(factors.shape[-2], size, dtype=factors.dtype)
 
 
 def _solve_lower_transposed(lower: Tensor, b: Tensor) -> Tensor:
@@ -232,7 +234,12 @@ def unpacked(factors: Tensor, pivots: Tensor) -> LU:
 
 
 def lu_solve(
-    LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False,
+    LU: Tensor,
+    pivots: Tensor,
+    B: Tensor,
+    *,
+    left: bool = True,
+    adjoint: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
     """X with `A X = B`, given what `lu_factor` made of A; `X A = B` if not `left`."""

@@ -20,7 +20,8 @@ from flambeau.tensor.linalg.host import (
 )
 from flambeau.tensor.linalg.solve import Inverse
 from flambeau.tensor.linalg.spectral import svdvals
-from flambeau.tensor.reductions import vector_norm_node
+from flambeau.tensor.reductions import amax, amin, vector_norm_node
+from flambeau.tensor.reductions import sum as sum_
 from flambeau.tensor.searching import where
 from flambeau.tensor.tensor import Tensor, wrap
 
@@ -45,8 +46,13 @@ def _converted(op: str, x: Tensor, kind: dtype | None) -> Tensor:
 
 
 def vector_norm(
-    x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *,
-    dtype: dtype | None = None, out: Tensor | None = None,
+    x: Tensor,
+    ord: Any = 2,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: dtype | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """`(Σ|x|^ord)^(1/ord)` over `dim`, or of all elements; ord may be 0 or ±inf.
 
@@ -55,9 +61,7 @@ def vector_norm(
     tensor(5.)
     """
     if isinstance(ord, str):
-        raise TypeError(
-            "linalg_vector_norm(): argument 'ord' (position 2) must be Number, not str"
-        )
+        raise TypeError("linalg_vector_norm(): argument 'ord' (position 2) must be Number, not str")
     node = _converted("linalg.vector_norm", x, dtype).node
     shape = node.spec.shape
     dims = normalize_dims(dim if dim is None or isinstance(dim, int) else tuple(dim), len(shape))
@@ -89,8 +93,13 @@ def _check_identity(
 
 
 def matrix_norm(
-    A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *,
-    dtype: dtype | None = None, out: Tensor | None = None,
+    A: Tensor,
+    ord: Any = "fro",
+    dim: Any = (-2, -1),
+    keepdim: bool = False,
+    *,
+    dtype: dtype | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A norm of the matrices in the dimensions `dim`: 'fro', 'nuc', ±1, ±2 or ±inf.
 
@@ -123,7 +132,7 @@ def matrix_norm(
 
 def _spectral_norm(a: Tensor, order: Any, rows: int, columns: int) -> Tensor:
     values = svdvals(a.movedim((rows, columns), (-2, -1)))
-    return values.sum(-1) if order == "nuc" else _extreme(values, -1, order > 0)
+    return sum_(values, -1) if order == "nuc" else _extreme(values, -1, order > 0)
 
 
 def _sum_norm(a: Tensor, order: float, rows: int, columns: int) -> Tensor:
@@ -134,14 +143,20 @@ def _sum_norm(a: Tensor, order: float, rows: int, columns: int) -> Tensor:
 
 
 def _extreme(values: Tensor, dim: int, largest: bool) -> Tensor:
+    """The largest (of none: 0) or the smallest along `dim`."""
     if largest and values.shape[dim] == 0:
-        return values.sum(dim)
-    return values.amax(dim) if largest else values.amin(dim)
+        return sum_(values, dim)
+    return amax(values, dim) if largest else amin(values, dim)
 
 
 def norm(
-    A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *,
-    dtype: dtype | None = None, out: Tensor | None = None,
+    A: Tensor,
+    ord: Any = None,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: dtype | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A matrix norm over two dimensions, a vector norm over one; of all elements by default.
 
@@ -152,8 +167,7 @@ def norm(
     dims = None if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
     if dims is not None and len(dims) not in (1, 2):
         raise RuntimeError(
-            "linalg.norm: If dim is specified, it must be of length 1 or 2. Got "
-            f"{list(dims)}"
+            f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}"
         )
     if ord is None:
         return vector_norm(A, 2, dims, keepdim, dtype=dtype, out=out)

@@ -20,8 +20,13 @@ class TriangularSolution(NamedTuple):
 
 
 def triangular_solve(
-    b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False,
-    *, out: Any = None,
+    b: Tensor,
+    A: Tensor,
+    upper: bool = True,
+    transpose: bool = False,
+    unitriangular: bool = False,
+    *,
+    out: Any = None,
 ) -> TriangularSolution:
     """X with `A X = b`, or with `Aᵀ X = b` if `transpose`; `linalg.solve_triangular` is newer."""
     for name, x in (("b", b), ("A", A)):
@@ -49,15 +54,17 @@ def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) 
     return found if get_infos else (found.LU, found.pivots)
 
 
-def lu_solve(
-    b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = None
-) -> Tensor:
+def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = None) -> Tensor:
     """`torch.lu_solve`: `linalg.lu_solve` with the right side first."""
     return lu_solve_with(LU_data, LU_pivots, b, out=out)
 
 
 def lu_unpack(
-    LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True, *,
+    LU_data: Tensor,
+    LU_pivots: Tensor,
+    unpack_data: bool = True,
+    unpack_pivots: bool = True,
+    *,
     out: Any = None,
 ) -> LU:
     """P, L and U of packed factors; what is not unpacked is empty."""

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from flambeau.core import dtypes
+from flambeau.core.shapes import normalize_dim
+from flambeau.ops.elementwise_base import SPELLING
 from flambeau.tensor import matrix
 from flambeau.tensor.creation import eye, ones
 from flambeau.tensor.joining import cat
@@ -65,7 +67,8 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
         if one.dtype is not given[0].dtype:
             raise RuntimeError(
                 f"multi_dot(): all tensors must have be the same dtype but tensor 0 is "
-                f"{given[0].dtype.name} and tensor {number} {one.dtype.name}"
+                f"{SPELLING[given[0].dtype].lower()} and tensor {number} "
+                f"{SPELLING[one.dtype].lower()}"
             )
     shape = (*given[0].shape[:-1], *given[-1].shape[1:])
     given[0] = given[0] if given[0].dim() == 2 else given[0].unsqueeze(0)
@@ -94,10 +97,11 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = N
     """The cross product along a dimension of size 3, broadcast."""
     if input.dim() != other.dim():
         raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
-    if input.shape[dim] != 3 or other.shape[dim] != 3:
+    place = normalize_dim(dim, input.dim())
+    if input.shape[place] != 3 or other.shape[place] != 3:
         raise RuntimeError(
-            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and "
-            f"{other.shape[dim]}"
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[place]} and "
+            f"{other.shape[place]}"
         )
     return deliver(matrix.cross(input, other, dim), out)
 
@@ -155,5 +159,3 @@ def matrix_exp(A: Tensor) -> Tensor:
     for _ in range(halvings):
         result = result @ result
     return result
-
-

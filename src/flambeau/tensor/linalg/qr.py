@@ -8,7 +8,7 @@ import numpy as np
 
 from flambeau.tensor.creation import eye
 from flambeau.tensor.function import Function
-from flambeau.tensor.joining import cat
+from flambeau.tensor.joining import cat, tril
 from flambeau.tensor.linalg.host import (
     check_float,
     check_matrix,
@@ -72,8 +72,9 @@ class Orthogonalise(Function):
 
 def _factors(a: np.ndarray, mode: str) -> tuple[np.ndarray, np.ndarray]:
     if mode == "r":
-        return np.empty((0,), a.dtype), np.linalg.qr(a, "r")
-    found = np.linalg.qr(a, "complete" if mode == "complete" else "reduced")
+        triangle: Any = np.linalg.qr(a, "r")
+        return np.empty((0,), a.dtype), triangle
+    found: Any = np.linalg.qr(a, "complete" if mode == "complete" else "reduced")
     return found[0], found[1]
 
 
@@ -123,9 +124,7 @@ def _raw(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.swapaxes(vectors, -1, -2).astype(a.dtype), tau.astype(a.dtype)
 
 
-def householder_product(
-    input: Tensor, tau: Tensor, *, out: Tensor | None = None
-) -> Tensor:
+def householder_product(input: Tensor, tau: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The first n columns of `H1 H2 ... Hk`, for the k vectors below the diagonal of (*, m, n)."""
     op = "torch.linalg.householder_product"
     if input.dim() < 2:
@@ -136,9 +135,7 @@ def householder_product(
             f"{op}: input.shape[-2] must be greater than or equal to input.shape[-1]"
         )
     if columns < tau.shape[-1]:
-        raise RuntimeError(
-            f"{op}: input.shape[-1] must be greater than or equal to tau.shape[-1]"
-        )
+        raise RuntimeError(f"{op}: input.shape[-1] must be greater than or equal to tau.shape[-1]")
     start = eye(rows, columns, dtype=input.dtype).expand(*input.shape[:-2], rows, columns)
     return deliver(_reflected(input, tau, start, transpose=False), out)
 
@@ -148,7 +145,7 @@ def _reflected(vectors: Tensor, tau: Tensor, x: Tensor, transpose: bool) -> Tens
     rows, count = vectors.shape[-2], tau.shape[-1]
     shape = (*vectors.shape[:-2], rows, count)
     unit = eye(rows, count, dtype=vectors.dtype)
-    directions = vectors[..., :count].tril(-1) + unit.expand(*shape)
+    directions = tril(vectors[..., :count], -1) + unit.expand(*shape)
     scaled = directions * tau[..., None, :]
     if not count:
         return x - scaled @ (directions.mT @ x)
@@ -159,12 +156,15 @@ def _reflected(vectors: Tensor, tau: Tensor, x: Tensor, transpose: bool) -> Tens
 
 
 def ormqr(
-    input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False, *,
+    input: Tensor,
+    tau: Tensor,
+    other: Tensor,
+    left: bool = True,
+    transpose: bool = False,
+    *,
     out: Tensor | None = None,
 ) -> Tensor:
     """`Q C`, or `C Q` if not `left`, where Q (or its transpose) is what `geqrf` stands for."""
     if left:
         return deliver(_reflected(input, tau, other, transpose), out)
     return deliver(_reflected(input, tau, other.mT, not transpose).mT, out)
-
-

@@ -106,9 +106,7 @@ class Determinant(Function):
 def _cofactors(a: np.ndarray) -> np.ndarray:
     """det(U V) U diag(Π s[j≠i]) V, where a = U diag(s) V."""
     u, s, vh = np.linalg.svd(a)
-    others = np.stack(
-        [np.prod(np.delete(s, place, -1), -1) for place in range(s.shape[-1])], -1
-    )
+    others = np.stack([np.prod(np.delete(s, place, -1), -1) for place in range(s.shape[-1])], -1)
     cofactors = np.linalg.det(u @ vh)[..., None, None] * ((u * others[..., None, :]) @ vh)
     result: np.ndarray = cofactors.astype(a.dtype)
     return result
@@ -169,8 +167,9 @@ def solve_ex(
     check_same_dtype(op, A, B)
     if is_vector(A, B):
         if not left:
-            raise RuntimeError(f"{op}: Vector broadcasting of the left hand side is not supported "
-                               "for left=False")
+            raise RuntimeError(
+                f"{op}: Vector broadcasting of the left hand side is not supported for left=False"
+            )
         found = solve_ex(A, B.unsqueeze(-1), check_errors=check_errors)
         return SolveEx(*deliver_all((found.result.squeeze(-1), found.info), out))
     if not left:
@@ -224,7 +223,8 @@ def logdet(input: Tensor) -> Tensor:
     check_square("logdet", input)
     check_float("logdet", input)
     sign, logarithm = LogDeterminant.apply(input)
-    return where(sign < 0, math.nan, logarithm)
+    result: Tensor = where(sign < 0, math.nan, logarithm)
+    return result
 
 
 def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
@@ -241,9 +241,7 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     return deliver(inverse.reshape(*A.shape[ind:], *A.shape[:ind]), out)
 
 
-def tensorsolve(
-    A: Tensor, B: Tensor, dims: Any = None, *, out: Tensor | None = None
-) -> Tensor:
+def tensorsolve(A: Tensor, B: Tensor, dims: Any = None, *, out: Tensor | None = None) -> Tensor:
     """X with `tensordot(A, X, X.ndim) = B`; the dimensions `dims` of A are moved to its end."""
     if dims is not None:
         A = A.movedim(tuple(dims), tuple(range(A.dim() - len(dims), A.dim())))

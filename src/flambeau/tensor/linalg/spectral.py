@@ -78,7 +78,11 @@ def _svd(a: np.ndarray, full: bool) -> tuple[np.ndarray, ...]:
 
 
 def _svd_gradient(
-    u: Tensor, s: Tensor, vh: Tensor, grad_u: Tensor | None, grad_s: Tensor | None,
+    u: Tensor,
+    s: Tensor,
+    vh: Tensor,
+    grad_u: Tensor | None,
+    grad_s: Tensor | None,
     grad_vh: Tensor | None,
 ) -> Tensor:
     """Of the reduced factors."""
@@ -253,7 +257,12 @@ def _largest(values: np.ndarray) -> np.ndarray:
 
 
 def matrix_rank(
-    A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None,
+    A: Tensor,
+    tol: Any = None,
+    hermitian: bool = False,
+    *,
+    atol: Any = None,
+    rtol: Any = None,
     out: Tensor | None = None,
 ) -> Tensor:
     """How many singular values (of a symmetric matrix: eigenvalues) exceed max(atol, rtol * S[0]).
@@ -299,9 +308,7 @@ def pseudo_inverse_gradient(a: Tensor, inverse: Tensor, grad: Tensor) -> Tensor:
     first = transposed @ grad @ transposed
     beyond_rows = grad.mT - a @ (inverse @ grad.mT)
     beyond_columns = grad.mT - (grad.mT @ inverse) @ a
-    return (
-        beyond_rows @ inverse @ transposed + transposed @ (inverse @ beyond_columns) - first
-    )
+    return beyond_rows @ inverse @ transposed + transposed @ (inverse @ beyond_columns) - first
 
 
 def _pseudo_inverse(a: np.ndarray, atol: Any, rtol: Any, hermitian: bool) -> np.ndarray:
@@ -320,7 +327,12 @@ def _pseudo_inverse(a: np.ndarray, atol: Any, rtol: Any, hermitian: bool) -> np.
 
 
 def pinv(
-    A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None,
+    A: Tensor,
+    rcond: Any = None,
+    hermitian: bool = False,
+    *,
+    atol: Any = None,
+    rtol: Any = None,
     out: Tensor | None = None,
 ) -> Tensor:
     """The Moore-Penrose inverse of (*, m, n): (*, n, m).

@@ -51,7 +51,12 @@ class TriangularSolve(Function):
 
 
 def solve_triangular(
-    input: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False,
+    input: Tensor,
+    B: Tensor,
+    *,
+    upper: bool,
+    left: bool = True,
+    unitriangular: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
     """X with `A X = B` (or `X A = B` if not `left`), A (*, n, n) triangular, B (*, n, k).

@@ -1,0 +1,42 @@
+"""What a unit must do at least: the bytes it moves and the operations it carries out."""
+
+from __future__ import annotations
+
+import math
+
+from flambeau.compiler.kernel import SLOW_BINARY, SLOW_UNARY, Kernel
+from flambeau.compiler.units import Call, Nest, Unit
+from flambeau.graph.node import Node
+
+# What a function such as exp stands for, in operations.
+SLOW = 20
+_FREE = frozenset(("constant", "scalar", "coordinate", "load", "store", "cast", "fail", "inside"))
+
+
+def cost(unit: Unit) -> tuple[int, int]:
+    """Bytes, each value read and written once, and operations."""
+    if isinstance(unit, Nest) and unit.built is not None:
+        return _traffic(unit.built.kernel, unit.built.slots), _operations(unit.built.kernel)
+    nodes = {*unit.reads, *unit.targets}
+    return sum(one.spec.nbytes for one in nodes), unit.operations if isinstance(unit, Call) else 0
+
+
+def _traffic(kernel: Kernel, slots: list[Node]) -> int:
+    """Of a value of which a view is read, no more than the view."""
+    elements = math.prod((*kernel.outer, *kernel.inner))
+    touched = {
+        (slots[one.slot], one.op == "load")
+        for _, one in kernel.instructions()
+        if one.op in ("load", "store", "accumulate")
+    }
+    return sum(min(node.spec.numel, elements) * node.dtype.itemsize for node, _ in touched)
+
+
+def _operations(kernel: Kernel) -> int:
+    total = 0
+    for section in kernel.sections:
+        times = math.prod(kernel.outer) * (math.prod(kernel.inner) if section.inner else 1)
+        for _, one in section.code:
+            slow = one.op in SLOW_UNARY or one.op in SLOW_BINARY
+            total += 0 if one.op in _FREE else times * (SLOW if slow else 1)
+    return total

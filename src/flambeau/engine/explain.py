@@ -1,0 +1,208 @@
+"""What was recorded, fused and compiled, and how long each kernel takes beside how long it must.
+
+While a program is explained its plans are compiled anew and run kernel by kernel, so that each can
+be timed; what they compute is the same. Times are those of the quickest run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from flambeau.engine.flush import engine
+from flambeau.engine.speed import Speed, bandwidth, measure_speed
+from flambeau.runtime.buffers import allocate
+from flambeau.runtime.cpu.executor import Error, Pairs, Program, Step
+from flambeau.runtime.plan import Plan
+
+
+@dataclass
+class Kernel:
+    """A kernel call of a plan: what it does, what it costs, and its quickest time."""
+
+    description: str
+    nbytes: int
+    operations: int
+    seconds: float = math.inf
+
+    def floor(self, speed: Speed) -> float:
+        """The seconds it must take on a machine of this speed."""
+        return max(self.nbytes / bandwidth(self.nbytes), self.operations / speed.operations)
+
+
+@dataclass
+class PlanReport:
+    """One plan: why it was compiled, its kernels, memory and the compiler's passes."""
+
+    why: str
+    recorded: int
+    runs: int
+    kernels: list[Kernel]
+    temporary_bytes: int
+    output_bytes: int
+    passes: dict[str, float]
+    declined: list[str]
+
+    @property
+    def peak_bytes(self) -> int:
+        """Memory that a run needs beside its inputs."""
+        return self.temporary_bytes + self.output_bytes
+
+    @property
+    def seconds(self) -> float:
+        """The time of all its kernels."""
+        return sum(kernel.seconds for kernel in self.kernels)
+
+
+@dataclass
+class Explanation:
+    """What `explain` found; filled when its block ends."""
+
+    plans: list[PlanReport] = field(default_factory=list)
+    speed: Speed = field(default_factory=measure_speed)
+
+    def __str__(self) -> str:
+        lines = []
+        for number, one in enumerate(self.plans, 1):
+            lines.append(
+                f"plan {number} ({one.why}): {one.recorded} operations, {len(one.kernels)} kernels, "
+                f"{one.runs} runs, {one.seconds * 1e6:.1f} us, {one.peak_bytes} bytes"
+            )
+            lines += [
+                f"  {kernel.seconds * 1e6:9.1f} us (floor {kernel.floor(self.speed) * 1e6:.1f})  "
+                f"{kernel.description}"
+                for kernel in one.kernels
+            ]
+            passes = [f"{name} {seconds * 1e3:.1f} ms" for name, seconds in one.passes.items()]
+            lines.append("  compiled: " + ", ".join(passes))
+            lines += [f"  not fused: {reason}" for reason in one.declined]
+        return "\n".join(lines)
+
+
+@contextmanager
+def explain() -> Iterator[Explanation]:
+    """Explain what is computed within the block.
+
+    >>> import flambeau
+    >>> with flambeau.explain() as explanation:
+    ...     total = float((flambeau.ones(1000) * 2).sum())
+    >>> [len(plan.kernels) for plan in explanation.plans]
+    [1]
+    """
+    # Only now, as the compiler takes a while to load.
+    from flambeau.compiler import plan as compiler
+    from flambeau.compiler.cost import cost
+
+    def link(units: Sequence[Any], result: Any, *parts: Any) -> Program:
+        kernels = [Kernel(compiler.describe(unit), *cost(unit)) for unit in units]
+        return _TimedProgram(kernels, result.declined, *parts)
+
+    explanation = Explanation()
+    plans, log = engine.plans, engine.statistics.log
+    engine.plans, engine.statistics.log = OrderedDict(), []
+    compiler.linkers.append(link)
+    try:
+        yield explanation
+    finally:
+        compiler.linkers.pop()
+        explanation.plans = _reports(engine.statistics.log, engine.plans)
+        engine.plans, engine.statistics.log = plans, log
+
+
+class _TimedProgram(Program):
+    """A program that runs its steps one after another and notes how long each takes."""
+
+    def __init__(
+        self,
+        kernels: list[Kernel],
+        declined: list[str],
+        steps: Sequence[Step],
+        table: Sequence[int],
+        slot_count: int,
+        gather: Pairs,
+        arena: Pairs,
+        arena_bytes: int,
+        scratch_bytes: int,
+    ) -> None:
+        super().__init__((), (), 0, (), (), 0, 0)
+        # The steps share one arena, whose addresses are further slots of each.
+        self.offsets = [offset for _, offset in arena]
+        self.arena_bytes = arena_bytes
+        places = [(position, slot_count + n) for n, (position, _) in enumerate(arena)]
+        self.parts = [
+            Program([one], table, slot_count + len(arena), [*gather, *places], (), 0, scratch_bytes)
+            for one in steps
+        ]
+        self.kernels, self.declined = kernels, declined
+        # What starting a program costs: the quickest start of one without steps.
+        self.overhead = math.inf
+
+    def run(self, slots: Sequence[int]) -> Error | None:
+        memory = allocate(self.arena_bytes)
+        addresses = [memory.address + offset for offset in self.offsets]
+        for part, kernel in zip(self.parts, self.kernels, strict=True):
+            own = [part.error_address if one == self.error_address else one for one in slots]
+            start = perf_counter()
+            super().run(())
+            started = perf_counter()
+            error = part.run([*own, *addresses])
+            done = perf_counter()
+            if error is not None:
+                return error
+            self.overhead = min(self.overhead, started - start)
+            kernel.seconds = min(kernel.seconds, done - started)
+        return None
+
+
+def _reports(log: Sequence[Plan], plans: dict[Any, Plan]) -> list[PlanReport]:
+    """A report for each plan that ran, in order of their first runs."""
+    keys = {id(plan): key for key, plan in plans.items()}
+    runs: dict[int, int] = {}
+    for plan in log:
+        runs[id(plan)] = runs.get(id(plan), 0) + 1
+    reports, seen = [], []
+    for plan in {id(plan): plan for plan in log}.values():
+        key, program = keys.get(id(plan)), plan.program
+        if key is None or not isinstance(program, _TimedProgram):
+            continue
+        for kernel in program.kernels:
+            kernel.seconds = max(kernel.seconds - program.overhead, 0.0)
+        new = [nbytes for nbytes, leaf in plan.outputs if leaf < 0]
+        reports.append(
+            PlanReport(
+                difference(key, seen),
+                len(key[0]),
+                runs[id(plan)],
+                program.kernels,
+                program.arena_bytes,
+                sum(new),
+                plan.seconds,
+                program.declined,
+            )
+        )
+        seen.append(key)
+    return reports
+
+
+def difference(key: tuple[Any, ...], earlier: Sequence[tuple[Any, ...]]) -> str:
+    """Why none of the earlier plans would do: what differs from the latest of the same ops."""
+    structure, leaves, wanted, dead = key
+    for other in reversed(earlier):
+        if [one[0] for one in other[0]] != [one[0] for one in structure]:
+            continue
+        for number, (now, before) in enumerate(zip(structure, other[0], strict=True)):
+            if now[1:] != before[1:]:
+                return f"operation {number}, {now[0]}: {list(before[1:])} became {list(now[1:])}"
+        for number, (now, before) in enumerate(zip(leaves, other[1], strict=False)):
+            if now != before:
+                before, now = (f"number {spec}" if a else str(spec) for a, spec in (before, now))
+                return f"input {number}: {before} became {now}"
+        if wanted != other[2]:
+            return f"wanted results: {list(other[2])} became {list(wanted)}"
+        return f"inputs nobody needs later: {list(other[3])} became {list(dead)}"
+    return "new operations"
