@@ -1,8 +1,10 @@
 """Print the kernels of a fixed set of programs, to be compared between two commits.
 
-    python tools/kernel_listing.py > before; (change the compiler); python tools/kernel_listing.py | diff before -
+    python tools/kernel_listing.py > before
+    (change the compiler)
+    python tools/kernel_listing.py | diff before -
 
-The text of a kernel is all that its code depends on, save the code generator itself and the machine.
+The text of a kernel is all that its code depends on, save the code generator and the machine.
 """
 
 from __future__ import annotations

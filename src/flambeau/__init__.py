@@ -363,6 +363,10 @@ from flambeau.tensor import (
 )
 from flambeau.tensor import derivatives as _derivatives
 from flambeau.tensor import function as _function
+from flambeau.tensor import gradcheck as _gradcheck
+from flambeau.tensor import gradients as _gradients
+from flambeau.tensor import legacy as _legacy
+from flambeau.tensor import special
 from flambeau.tensor.generator import default_generator
 from flambeau.tensor.legacy import (
     BFloat16Tensor,
@@ -389,6 +393,8 @@ from flambeau.tensor.linalg.solve import logdet
 from flambeau.tensor.linalg.spectral import old_svd as svd
 from flambeau.tensor.linalg.spectral import pinverse
 from flambeau.tensor.sequences import range_
+from flambeau.tensor.special import multigammaln as mvlgamma
+from flambeau.tensor.zeta import polygamma
 
 from flambeau import data, nn, optim, utils  # isort: skip - they use what is above
 from flambeau.nn.functional import (
@@ -458,7 +464,22 @@ trapz = trapezoid
 unsafe_chunk, unsafe_split = chunk, split
 range = range_
 
+# What `torch.autograd` offers beside the modes works on tensors.
+for _name, _value in {
+    "Function": _function.Function,
+    "Variable": _legacy.Variable,
+    "backward": _gradients.backward,
+    "grad": _gradients.grad,
+    "gradcheck": _gradcheck.gradcheck,
+    "gradgradcheck": _gradcheck.gradgradcheck,
+    "function": _function,
+    "functional": _derivatives,
+}.items():
+    setattr(autograd, _name, _value)
+
 # PyTorch's module paths that are elsewhere here.
 _sys.modules["flambeau.utils.data"] = data
 _sys.modules["flambeau.autograd.function"] = _function
 _sys.modules["flambeau.autograd.functional"] = _derivatives
+_sys.modules["flambeau.special"] = special
+_sys.modules["flambeau.linalg"] = linalg

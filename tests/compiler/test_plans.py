@@ -20,6 +20,7 @@ from flambeau.ops.reduction import all_, amax
 from flambeau.ops.scan import cumsum
 from flambeau.ops.selection import cast
 from flambeau.ops.shape import expand, full, pad, permute, reshape, sum_
+from flambeau.ops.strided import cat
 from ops.harness import forget_recording, leaf, stored_value
 
 
@@ -129,6 +130,12 @@ def test_an_empty_value_under_another_shape() -> None:
     x, fill = leaf(np.zeros((0, 3))), scalar(7, dtypes.float64)
     value = stored_value(pad(reshape(x, (3, 0)), fill, (0, 1), (0, 1)))
     np.testing.assert_array_equal(value, np.full((3, 2), 7))
+
+
+def test_an_empty_value_that_a_border_surrounds() -> None:
+    empty = leaf(np.zeros((0, 3)))
+    value = stored_value(pad(cat((empty, empty), 1), scalar(7, dtypes.float64), (1, 0), (1, 0)))
+    np.testing.assert_array_equal(value, np.full((2, 6), 7))
 
 
 def test_two_reductions_of_rows_longer_than_the_lanes() -> None:

@@ -114,7 +114,7 @@ def gradients_of(
 
 def _variable(array: np.ndarray) -> Node:
     node = parameter(leaf(array))
-    node.owner = array
+    node.owner = lambda: array
     return node
 
 

@@ -1,12 +1,9 @@
-"""Gradients. The layer itself knows nodes only; the rest of `torch.autograd` is the tensor layer's.
+"""Gradients of nodes, and the modes that switch them.
 
-Those are looked up when they are asked for, as that layer is above this one.
+What else `torch.autograd` offers works on tensors; the package's root adds it here.
 """
 
 from __future__ import annotations
-
-import importlib
-from typing import Any
 
 from flambeau.autograd.modes import (
     detect_anomaly,
@@ -16,21 +13,3 @@ from flambeau.autograd.modes import (
     set_detect_anomaly,
     set_grad_enabled,
 )
-
-_ABOVE = {
-    "Function": "function",
-    "Variable": "legacy",
-    "backward": "gradients",
-    "function": "function",
-    "functional": "derivatives",
-    "grad": "gradients",
-    "gradcheck": "gradcheck",
-    "gradgradcheck": "gradcheck",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _ABOVE:
-        raise AttributeError(f"module 'flambeau.autograd' has no attribute '{name}'")
-    module = importlib.import_module(f"flambeau.tensor.{_ABOVE[name]}")
-    return getattr(module, name) if hasattr(module, name) else module

@@ -96,8 +96,8 @@ class _Walk:
         return needed
 
     def run(self, outputs: Sequence[Node], grads: Sequence[Node]) -> dict[int, tuple[Node, Node]]:
-        for node, grad in zip(outputs, grads, strict=True):
-            self._contribute(node, grad)
+        for output, seed in zip(outputs, grads, strict=True):
+            self._contribute(output, seed)
         self._count_outputs()
         for node in reversed(self.order):
             if self.needed is not None and node not in self.needed:

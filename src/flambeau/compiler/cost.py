@@ -17,8 +17,8 @@ def cost(unit: Unit) -> tuple[int, int]:
     """Bytes, each value read and written once, and operations."""
     if isinstance(unit, Nest) and unit.built is not None:
         return _traffic(unit.built.kernel, unit.built.slots), _operations(unit.built.kernel)
-    nodes = {*unit.reads, *unit.targets}
-    return sum(one.spec.nbytes for one in nodes), unit.operations if isinstance(unit, Call) else 0
+    assert isinstance(unit, Call)
+    return sum(one.spec.nbytes for one in {*unit.reads, *unit.targets}), unit.operations
 
 
 def _traffic(kernel: Kernel, slots: list[Node]) -> int:

@@ -113,9 +113,10 @@ def _place_temporaries(
     """First fit by lifetime, counted in waves, as the units of a wave run together."""
     lives = []
     for node, units in makers.items():
-        if node in outputs or not units:
-            continue
+        # An empty value has no maker, yet a reader of none of its elements wants an address.
         used = [*units, *readers.get(node, ())]
+        if node in outputs or not used:
+            continue
         lives.append((min(one.wave for one in used), max(one.wave for one in used), node))
     placed: list[tuple[int, int, int, int]] = []
     for first, last, node in sorted(lives, key=lambda life: (life[0], -life[2].spec.nbytes)):

@@ -136,10 +136,10 @@ class _Linker:
             check = arguments is not None and bool(arguments.faults)
             steps.append(Step(address, start, total, grain, unit.wave, check))
             summary.append(describe(unit))
-        parts = (steps, self.table, len(self.slots), self.gather, self.arena)
-        parts = (*parts, self.memory.nbytes, scratch)
+        parts = (self.table, len(self.slots), self.gather, self.arena, self.memory.nbytes, scratch)
+        units = [unit for unit, _, _ in self.code]
         return Plan(
-            linkers[-1]([unit for unit, _, _ in self.code], self.result, *parts),
+            linkers[-1](units, self.result, steps, *parts),
             list(self.slots),
             [(node.spec.nbytes, self._taken_leaf(node)) for node in self.outputs],
             {node.position: self._result(node) for node in wanted},

@@ -70,8 +70,9 @@ class Explanation:
         lines = []
         for number, one in enumerate(self.plans, 1):
             lines.append(
-                f"plan {number} ({one.why}): {one.recorded} operations, {len(one.kernels)} kernels, "
-                f"{one.runs} runs, {one.seconds * 1e6:.1f} us, {one.peak_bytes} bytes"
+                f"plan {number} ({one.why}): "
+                f"{one.recorded} operations, {len(one.kernels)} kernels, {one.runs} runs, "
+                f"{one.seconds * 1e6:.1f} us, {one.peak_bytes} bytes beside its inputs"
             )
             lines += [
                 f"  {kernel.seconds * 1e6:9.1f} us (floor {kernel.floor(self.speed) * 1e6:.1f})  "
@@ -89,7 +90,8 @@ def explain() -> Iterator[Explanation]:
     """Explain what is computed within the block.
 
     >>> import flambeau
-    >>> with flambeau.explain() as explanation:
+    >>> from flambeau.engine.explain import explain
+    >>> with explain() as explanation:
     ...     total = float((flambeau.ones(1000) * 2).sum())
     >>> [len(plan.kernels) for plan in explanation.plans]
     [1]
@@ -165,7 +167,8 @@ def _reports(log: Sequence[Plan], plans: dict[Any, Plan]) -> list[PlanReport]:
     runs: dict[int, int] = {}
     for plan in log:
         runs[id(plan)] = runs.get(id(plan), 0) + 1
-    reports, seen = [], []
+    reports: list[PlanReport] = []
+    seen: list[tuple[Any, ...]] = []
     for plan in {id(plan): plan for plan in log}.values():
         key, program = keys.get(id(plan)), plan.program
         if key is None or not isinstance(program, _TimedProgram):

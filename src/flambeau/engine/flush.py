@@ -38,8 +38,6 @@ class Engine:
     """The plan cache, least recently used first."""
 
     plans: OrderedDict[Any, Plan] = field(default_factory=OrderedDict)
-    # The plan that ran last; a capture keeps it.
-    last: Plan | None = None
     statistics: Statistics = field(default_factory=Statistics)
 
     def find(self, key: Any) -> Plan | None:
@@ -73,13 +71,13 @@ def flush() -> None:
     execute(recording)
 
 
-def execute(recording: Recording) -> None:
-    """Run a recording that is at its end."""
+def execute(recording: Recording) -> Plan | None:
+    """Run a recording that is at its end; the plan that did it, None if there is nothing to do."""
     context.recording = None
     if not recording.nodes:
-        return
+        return None
     try:
-        run(recording)
+        return run(recording)
     except Fault as fault:
         culprit = recording.nodes[fault.position]
         _undo_from(recording, fault.position)
@@ -108,7 +106,7 @@ def compute(node: Node) -> Node:
     return node
 
 
-def run(recording: Recording) -> None:
+def run(recording: Recording) -> Plan:
     """Compile (if the structure is new) and run; bind the results to their nodes."""
     nodes, leaves = recording.nodes, recording.leaves
     wanted, dead = live_positions(recording)
@@ -132,7 +130,7 @@ def run(recording: Recording) -> None:
         node.recording = None
         if node.buffer is not None and (not node.requires_grad or node.owner is FREED):
             node.inputs = ()
-    engine.last = plan
+    return plan
 
 
 def _undo_from(recording: Recording, position: int) -> None:

@@ -31,7 +31,7 @@ class Speed:
 
 @functools.cache
 def measure_speed() -> Speed:
-    """Measure with copies by NumPy and a matrix product of ours; takes about a tenth of a second."""
+    """Measure with copies by NumPy and a matrix product of ours, in about a tenth of a second."""
     return Speed(bandwidth(_LARGEST), 2 * _ORDER**3 / _quickest(_product()))
 
 

@@ -11,6 +11,8 @@ from itertools import chain
 from typing import Any
 
 import flambeau.tensor as T
+from flambeau.core.context import context
+from flambeau.engine.capture import guard, interrupt, setup_changed
 from flambeau.graph.recording import at_one_line
 from flambeau.tensor import RemovableHandle, Tensor
 
@@ -60,7 +62,10 @@ def _observed(step: Callable[..., Any]) -> Callable[..., Any]:
                 )
             args, kwargs = answer
         with at_one_line():
-            result = step(self, *args, **kwargs)
+            if context.capture is None:
+                result = step(self, *args, **kwargs)
+            else:
+                result = self._captured(step, args, kwargs)
         self._opt_called = True
         for after in tuple(self._optimizer_step_post_hooks.values()):
             after(self, args, kwargs)
@@ -87,6 +92,8 @@ class Optimizer:
     0.5
     """
 
+    # Settings that captured steps read anew at each replay.
+    live_settings: frozenset[str] = frozenset()
     # Entries of the state that are Python numbers here and 0-dimensional tensors in a state dict.
     scalar_state: tuple[str, ...] = ("step",)
 
@@ -162,6 +169,8 @@ class Optimizer:
                 )
             param_group.setdefault(name, default)
         self._check_against_groups(param_group)
+        if self.param_groups:
+            setup_changed("parameters were added to an optimizer")
         self.param_groups.append(param_group)
 
     @staticmethod
@@ -220,6 +229,35 @@ class Optimizer:
     def step(self, closure: Closure | None = None) -> Any:
         """Update all parameters once; returns what `closure`, which computes the loss, returns."""
         raise NotImplementedError(f"{type(self).__name__} does not define step")
+
+    # ------------------------------------------------------------------ capture
+
+    def _captured(self, step: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """A step that is being captured: replayed only while the settings are the same."""
+        live = self.live_settings if getattr(step, "reads_live", False) else frozenset()
+        guard(lambda: self._settings(live))
+        before = None if live else self._counters()
+        result = step(self, *args, **kwargs)
+        if before is not None and before != self._counters():
+            interrupt("an optimizer changed Python numbers in its state")
+        return result
+
+    def _settings(self, live: frozenset[str]) -> list[Any]:
+        """All settings; of live ones only whether they are 0, and of tensors which they are."""
+        return [
+            id(value) if isinstance(value, Tensor) else bool(value) if name in live else value
+            for group in self.param_groups
+            for name, value in group.items()
+            if name != "params"
+        ]
+
+    def _counters(self) -> list[Any]:
+        return [
+            (name, value)
+            for own in self.state.values()
+            for name, value in own.items()
+            if isinstance(value, int | float)
+        ]
 
     # ------------------------------------------------------------------ state
 
@@ -289,6 +327,7 @@ class Optimizer:
             if "param_names" in own:
                 other.setdefault("param_names", own["param_names"])
         self.param_groups = saved
+        setup_changed("the state of an optimizer was loaded")
         for after in self._optimizer_load_state_dict_post_hooks.values():
             after(self)
 

@@ -9,6 +9,7 @@ captured step is replayed with numbers of its own, while learning rates and step
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import flambeau.tensor as T
@@ -21,6 +22,12 @@ from flambeau.tensor import Tensor
 Numbers = tuple[float, ...]
 
 
+def _reads_live(step: Callable[..., Any]) -> Callable[..., Any]:
+    """This `step` makes a captured step use the settings of the time of each replay."""
+    step.reads_live = True  # type: ignore[attr-defined]
+    return step
+
+
 class RuleOptimizer(Optimizer):
     """An optimizer that updates each parameter from its gradient and its own state."""
 
@@ -29,6 +36,7 @@ class RuleOptimizer(Optimizer):
     ADDED, DECOUPLED, OWN = "added", "decoupled", "own"
     decay_mode: ClassVar[str] = ADDED
     counts_steps: ClassVar[bool] = True
+    live_settings = frozenset({"lr", "momentum", "betas", "weight_decay"})
 
     def initial_state(self, parameter: Tensor, group: Group) -> State:
         """What a parameter starts with, besides the step count."""
@@ -48,6 +56,7 @@ class RuleOptimizer(Optimizer):
         """Change the parameter and its state in place."""
         raise NotImplementedError(f"{type(self).__name__} does not define update")
 
+    @_reads_live
     def step(self, closure: Closure | None = None) -> Any:
         """Update all parameters that have a gradient; returns what `closure` returns."""
         loss = None

@@ -21,7 +21,7 @@ def set_default_dtype(d: dtype) -> None:
     if not d.is_floating_point:
         raise TypeError("only floating-point types are supported as the default type")
     context.default_dtype = d
-    setup_changed()
+    setup_changed("the default dtype was set")
 
 
 def get_default_dtype() -> dtype:

@@ -10,6 +10,7 @@ from typing import Any
 from flambeau.autograd.aliases import CLONE, FUNCTION_OUTPUT
 from flambeau.autograd.engine import gradients, identity, sources
 from flambeau.core.context import context
+from flambeau.engine.capture import touch_gradient
 from flambeau.graph.node import Node
 from flambeau.graph.op import PARAMETER
 from flambeau.graph.recording import record
@@ -159,6 +160,7 @@ def _accumulate(tensor: Tensor, grad: Node, create_graph: bool) -> None:
     for hook in tuple((tensor._hooks or {}).values()) if tensor._leaf else ():
         answer = hook(wrap(grad))
         grad = grad if answer is None else record(CLONE, (answer.node,))
+    touch_gradient(tensor, tensor._grad, read=True)
     known = tensor._grad
     if known is None:
         tensor._grad = wrap(grad)
@@ -389,6 +391,8 @@ def grad_fn(self: Tensor) -> Any:
 
 def get_grad(self: Tensor) -> Tensor | None:
     """The gradient accumulated so far."""
+    if context.capture is not None:
+        touch_gradient(self, self._grad, read=True)
     return self._grad
 
 
@@ -412,9 +416,11 @@ def set_grad(self: Tensor, value: Tensor | None) -> None:
                 f"assigned grad has data of a different type: expected {self.dtype}, got "
                 f"{value.dtype}"
             )
+    touch_gradient(self, self._grad, read=False)
     self._grad = value
 
 
 def del_grad(self: Tensor) -> None:
     """Forget the gradient."""
+    touch_gradient(self, self._grad, read=False)
     self._grad = None

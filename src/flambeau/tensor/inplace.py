@@ -302,6 +302,8 @@ def adopt(tensor: Tensor, other: Tensor) -> None:
     """`tensor.data = other`: the storage of the other, the own role in the graph."""
     if not tensor._leaf and tensor.requires_grad:
         tensor._detached = True
+    if other._storage is not tensor._storage:  # as in `p.data -= ...`
+        setup_changed("a tensor's data was replaced", tensor._storage)
     tensor._storage, view = other._storage, other._view
     tensor._view = None
     if view is not None:
@@ -309,7 +311,6 @@ def adopt(tensor: Tensor, other: Tensor) -> None:
     # What the other was computed from is not this tensor's history.
     tensor._detached = True
     tensor._plain = False
-    setup_changed()
 
 
 def fill_diagonal_(input: Tensor, fill_value: float, wrap: bool = False) -> Tensor:

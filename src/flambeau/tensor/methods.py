@@ -102,6 +102,7 @@ ALIASES = {
     "greater_": "gt_", "greater_equal": "ge", "greater_equal_": "ge_", "not_equal": "ne",
     "not_equal_": "ne_", "swapaxes": "transpose", "swapdims": "transpose", "moveaxis": "movedim",
     "ger": "outer", "ndimension": "dim", "nelement": "numel", "storage": "untyped_storage",
+    "unsafe_chunk": "chunk", "unsafe_split": "split",
 }  # fmt: skip
 
 OPERATORS = {
@@ -116,6 +117,7 @@ OPERATORS = {
     "__imul__": inplace.mul_,
     "__truediv__": arithmetic.div,
     "__rtruediv__": arithmetic.rtruediv,
+    "__rdiv__": arithmetic.rtruediv,
     "__itruediv__": inplace.IN_PLACE["div_"],
     "__floordiv__": arithmetic.floor_divide,
     "__rfloordiv__": arithmetic.rfloordiv,

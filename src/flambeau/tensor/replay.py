@@ -2,281 +2,269 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from flambeau.core.live import Live
-from flambeau.engine.capture import Capture
-from flambeau.engine.flush import compute, engine, execute
-from flambeau.graph.node import Node, Spec
-from flambeau.graph.op import PARAMETER, SCALAR, Alias
-from flambeau.graph.recording import Recording, data
-from flambeau.runtime.plan import Fault, Plan, explain_fault
+from flambeau.engine.capture import Guard
+from flambeau.engine.flush import compute, flush
+from flambeau.graph import faults
+from flambeau.graph.node import FREED, Node, Spec, describe_location
+from flambeau.graph.op import SCALAR, Op
+from flambeau.graph.recording import data
+from flambeau.runtime.plan import Fault, Plan
 from flambeau.tensor.storage import Storage, duplicate
 from flambeau.tensor.tensor import Tensor, wrap
-
-
-class NotReplayable(Exception):
-    """The captured function does something that replaying its operations would not do."""
-
-
-DIFFERENTIABLE = NotReplayable("a result requires a gradient: its graph comes from recording")
+from flambeau.tensor.variables import same
 
 
 class Source(NamedTuple):
-    """Where a leaf's value comes from: an argument, a storage, or the node itself."""
+    """Where a leaf's value comes from: an argument (by number), a storage, or the node itself."""
 
     argument: int
     storage: Storage | None
     node: Node | None
+    spec: Spec
+
+
+class Place(NamedTuple):
+    """Where a value is once the plan has run: the number of an output, or of a leaf."""
+
+    kind: str
+    number: int
 
 
 class Target(NamedTuple):
-    """A storage that a replay writes: its new value, and the leaf it had before, if any."""
+    """A storage that a replay writes: an argument's, or one that may be gone by then."""
 
-    storage: weakref.ref[Storage] | None
     argument: int
-    kind: str
-    number: int
+    storage: weakref.ref[Storage] | None
+    place: Place
     spec: Spec
 
 
 class Made(NamedTuple):
     """In the structure of results: a tensor that each replay makes anew."""
 
-    kind: str
-    number: int
+    place: Place
     spec: Spec
+    identity: int
+    # What computed it, if backward has been through it; None if it requires no gradient.
+    history: Op | None
 
 
-def make_replay(capture: Capture, tensors: list[Tensor], result: Any) -> Replay:
-    """Run what was captured, and make of it what later calls replay."""
-    recording = capture.recording
-    arguments = {id(one._storage): number for number, one in enumerate(tensors)}
-    written = _written_storages(recording)
-    try:
-        sources = [_source(leaf, written, arguments) for leaf in recording.leaves]
-        fresh = _returned_storages(result, {id(one) for one in written.values()} | arguments.keys())
-        holders = _holders(recording)
-        _check_holders(recording, holders, fresh, written, arguments)
-    except NotReplayable:
-        execute(recording)
-        raise
-    names = {id(leaf): ("leaf", number) for number, leaf in enumerate(recording.leaves)}
-    homes = [(storage, _home(storage, recording, names)) for storage in holders]
-    execute(recording)
-    plan = engine.last
-    assert plan is not None
-    places = {id(storage): _place(plan, home) for storage, home in homes}
-    targets = [
-        Target(weakref.ref(one), arguments.get(id(one), -1), *places[id(one)], one.node.spec)
-        for one in holders
-        if id(one) not in fresh
-    ]
-    template = _template(result, {key: places[key] for key in fresh if key in places})
-    return Replay(plan, sources, targets, template, capture.before_replay)
+class Given(NamedTuple):
+    """In the structure of results: an argument, by number."""
+
+    argument: int
 
 
-def _written_storages(recording: Recording) -> dict[int, Storage]:
-    """By the node it held before: each storage that existed before and was written."""
-    written: dict[int, Storage] = {}
-    for undo, _, node in recording.writes:
-        storage = undo.storage()  # type: ignore[attr-defined]
-        if storage is not None and node.recording is not recording:
-            written.setdefault(id(node), storage)
-    return written
+class Gradient(NamedTuple):
+    """A leaf whose `.grad` the function uses: an argument, or one that may be gone by then."""
+
+    argument: int
+    owner: weakref.ref[Tensor]
+    # Whether the function asks what is there before, and what that has to be (None: nothing).
+    read: bool
+    before: Spec | None
+    # What is there after: a structure of results; a `Kept` if it is the same tensor as before.
+    after: Any
 
 
-def _source(leaf: Node, written: dict[int, Storage], arguments: dict[int, int]) -> Source:
-    storage = written.get(id(leaf))
-    if storage is None and leaf.op is not SCALAR:
-        storage = next((one for one in gc.get_referrers(leaf) if isinstance(one, Storage)), None)
-    if storage is None:
-        return Source(-1, None, leaf)
-    return Source(arguments.get(id(storage), -1), storage, None)
+class Kept(NamedTuple):
+    """In place of a structure of results: there is nothing to do."""
 
 
-def _returned_storages(result: Any, known: set[int]) -> set[int]:
-    """The storages that the function made and returns."""
-    fresh = set()
-    for one in _tensors(result):
-        if id(one._storage) in known:
-            continue
-        if one.requires_grad and not one._leaf:
-            raise DIFFERENTIABLE
-        if one._view is not None:
-            raise NotReplayable("it returns a view of a tensor")
-        fresh.add(id(one._storage))
-    return fresh
+Results = dict[str, Sequence[Any]]
 
 
-def _holders(recording: Recording) -> list[Storage]:
-    """The storages whose value the recording makes."""
-    if not recording.nodes:
-        return []
-    found = {id(one): one for one in gc.get_referrers(*recording.nodes) if isinstance(one, Storage)}
-    return [one for one in found.values() if one.node.recording is recording]
-
-
-def _check_holders(
-    recording: Recording,
-    holders: list[Storage],
-    fresh: set[int],
-    written: dict[int, Storage],
-    arguments: dict[int, int],
-) -> None:
-    allowed = fresh | {id(one) for one in written.values()} | arguments.keys()
-    allowed |= _gradient_storages(recording)
-    if any(id(one) not in allowed for one in holders):
-        raise NotReplayable("it keeps new tensors in Python variables, which a replay cannot do")
-
-
-def _gradient_storages(recording: Recording) -> set[int]:
-    """The storages of the gradients of the leaves that the recording reads."""
-    found = set()
-    for node in recording.nodes:
-        for one in (node, *node.inputs):
-            owner = one.owner() if one.op is PARAMETER and one.owner else None
-            if owner is not None and owner._grad is not None:
-                found.add(id(owner._grad._storage))
-    return found
-
-
-def _home(
-    storage: Storage, recording: Recording, leaves: dict[int, tuple[str, int]]
-) -> tuple[str, int]:
-    """What holds a storage's value: a position of the recording, or a leaf."""
-    node = storage.node
-    while isinstance(node.op, Alias) and node.buffer is None:
-        node = node.inputs[0]
-    if node.recording is recording:
-        return "position", node.position
-    return leaves[id(node)]
-
-
-def _place(plan: Plan, home: tuple[str, int]) -> tuple[str, int]:
-    return plan.results[home[1]] if home[0] == "position" else home
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for one in value:
-            yield from _tensors(one)
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
-
-
-def _template(value: Any, made: dict[int, tuple[str, int]]) -> Any:
-    """The result with `Made` in place of the tensors that each replay makes."""
-    if isinstance(value, Tensor):
-        place = made.get(id(value._storage))
-        return value if place is None else Made(*place, value._storage.node.spec)
-    if isinstance(value, dict):
-        return {name: _template(one, made) for name, one in value.items()}
-    if isinstance(value, (tuple, list)):
-        items = [_template(one, made) for one in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    return value
-
-
+@dataclass
 class Replay:
-    """A plan with its sources and targets."""
+    """A plan with its sources and targets. Arguments are counted with the gradients read."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        sources: list[Source],
-        targets: list[Target],
-        template: Any,
-        before: list[Callable[[], None]],
-    ) -> None:
-        self.plan, self.sources, self.template, self.before = plan, sources, template, before
-        taken = {number: leaf for number, (_, leaf) in enumerate(plan.outputs) if leaf >= 0}
-        self.taken = sorted(taken.values())
+    plan: Plan | None
+    sources: list[Source]
+    targets: list[Target]
+    gradients: list[Gradient]
+    template: Any
+    before: list[Callable[[], None]]
+    guards: list[Guard]
+    variables: list[Any]
+    # By node position: the line that recorded it, where a fault may happen.
+    lines: dict[int, Any]
+    taken: list[int] = field(init=False)
+    live: list[tuple[Node, Live]] = field(init=False)
+    outside: dict[int, tuple[Storage, Spec]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        outputs = self.plan.outputs if self.plan is not None else []
+        leaf_of = {number: leaf for number, (_, leaf) in enumerate(outputs) if leaf >= 0}
+        # Leaves whose memory the plan overwrites.
+        self.taken = sorted(leaf_of.values())
         self.live = [
             (one.node, one.node.attributes[0])
-            for one in sources
-            if one.node is not None and one.node.op is SCALAR
+            for one in self.sources
+            if one.node is not None
+            and one.node.op is SCALAR
             and isinstance(one.node.attributes[0], Live)
-        ]  # fmt: skip
+        ]
+        self.outside = {
+            id(one.storage): (one.storage, one.spec)
+            for one in self.sources
+            if one.storage is not None
+        }
         # Storages that are written where they are need no new node.
-        self.in_place = [one for one in targets if self._stays(one, taken)]
-        self.moved = [one for one in targets if not self._stays(one, taken)]
+        self._in_place = [one for one in self.targets if self._stays(one, leaf_of)]
+        self._moved = [one for one in self.targets if not self._stays(one, leaf_of)]
 
-    def _stays(self, target: Target, taken: dict[int, int]) -> bool:
-        leaf = taken.get(target.number, -1) if target.kind == "output" else -1
-        if leaf < 0 or target.storage is None:
+    def _stays(self, target: Target, leaf_of: dict[int, int]) -> bool:
+        if target.place.kind != "output" or target.place.number not in leaf_of:
             return False
-        return self.sources[leaf].storage is target.storage()
-
-    def is_shared(self, tensors: list[Tensor]) -> bool:
-        """Whether NumPy looks at memory that the replay reads or writes."""
-        return any(
-            storage.shared is not None and storage.is_shared()
-            for storage in self._storages(tensors)
-            if storage is not None
+        source = self.sources[leaf_of[target.place.number]]
+        if target.argument >= 0:
+            return source.argument == target.argument
+        return (
+            source.storage is not None
+            and target.storage is not None
+            and source.storage is target.storage()
         )
 
-    def _storages(self, tensors: list[Tensor]) -> list[Storage | None]:
-        return [
-            tensors[argument]._storage if argument >= 0 else storage
-            for argument, storage, _ in self.sources
-        ]
+    # ------------------------------------------------------------------ whether it fits
 
-    def run(self, tensors: list[Tensor]) -> Any:
-        """Replay on these arguments."""
+    def bind(self, tensors: list[Tensor], variables: list[Any]) -> list[Tensor] | None:
+        """The tensors to work on; None where this is not what the function would now do."""
+        if not same(variables, self.variables):
+            return None
+        for read, value in self.guards:
+            if read() != value:
+                return None
+        bound = list(tensors)
+        for one in self.gradients:
+            if one.read and not self._bind_gradient(one, bound):
+                return None
+        for storage, spec in self.outside.values():
+            if storage.node.spec is not spec:
+                return None
+        for tensor in bound:
+            if id(tensor._storage) in self.outside:
+                return None
+        return None if self._writes_shared(bound) else bound
+
+    @staticmethod
+    def _bind_gradient(gradient: Gradient, bound: list[Tensor]) -> bool:
+        owner = _owner(gradient, bound)
+        found = None if owner is None else owner._grad
+        if found is None:
+            return gradient.before is None and owner is not None
+        if found._view is not None or found._storage.node.spec is not gradient.before:
+            return False
+        bound.append(found)
+        return True
+
+    def _writes_shared(self, bound: list[Tensor]) -> bool:
+        """Whether NumPy looks at memory that is to be written."""
+        for one in self.targets:
+            storage = _storage_of(one, bound)
+            if storage is not None and storage.shared is not None and storage.is_shared():
+                return True
+        return False
+
+    # ------------------------------------------------------------------ running
+
+    def run(self, bound: list[Tensor]) -> Any:
+        """Replay on what `bind` gave."""
+        # What was recorded before comes before; it may draw random numbers.
+        flush()
         for action in self.before:
             action()
         for node, number in self.live:
             node.attributes = (number.read(),)
-        storages = self._storages(tensors)
-        for leaf in self.taken:
-            _make_sole(storages[leaf])
-        leaves: Any = [
-            one.node if storage is None else storage.node
-            for one, storage in zip(self.sources, storages, strict=True)
-        ]
-        for leaf in leaves:
-            if leaf.buffer is None and leaf.op is not SCALAR:
-                compute(leaf)
-        try:
-            made = self.plan.run(leaves)
-        except Fault as fault:
-            raise explain_fault(fault, None) from None
-        results = {"output": made, "leaf": leaves}
-        for target in self.in_place:
-            storage = self._target(target, tensors)
+        leaves: list[Any] = []
+        results: Results = {"output": (), "leaf": leaves}
+        if self.plan is not None:
+            results["output"] = self._execute(self.plan, bound, leaves)
+        for target in self._in_place:
+            storage = _storage_of(target, bound)
             if storage is not None:
                 storage.version += 1
-        for target in self.moved:
-            storage = self._target(target, tensors)
+        for target in self._moved:
+            storage = _storage_of(target, bound)
             if storage is not None:
-                found = results[target.kind][target.number]
-                storage.node = data(found if target.kind == "output" else found.buffer, target.spec)
+                storage.node = data(_buffer(target.place, results), target.spec)
                 storage.version += 1
                 storage.parameter = None
-        return self._fill(self.template, results)
+        made: dict[int, Tensor] = {}
+        result = _filled(self.template, bound, results, made)
+        for gradient in self.gradients:
+            if type(gradient.after) is not Kept:
+                owner = _owner(gradient, bound)
+                if owner is not None:
+                    owner._grad = _filled(gradient.after, bound, results, made)
+        return result
 
-    def _target(self, target: Target, tensors: list[Tensor]) -> Storage | None:
-        if target.argument >= 0:
-            return tensors[target.argument]._storage
-        return target.storage() if target.storage is not None else None
+    def _execute(self, plan: Plan, bound: list[Tensor], leaves: list[Any]) -> list[Any]:
+        storages = [
+            bound[argument]._storage if argument >= 0 else storage
+            for argument, storage, _, _ in self.sources
+        ]
+        for number in self.taken:
+            _make_sole(storages[number])
+        for (_, _, node, _), storage in zip(self.sources, storages, strict=True):
+            leaf: Any = node if storage is None else storage.node
+            if leaf.buffer is None and leaf.op is not SCALAR:
+                compute(leaf)
+            leaves.append(leaf)
+        try:
+            return plan.run(leaves)
+        except Fault as fault:
+            where = describe_location(self.lines[fault.position])
+            raise faults.exception(fault.code, fault.value, fault.bound, where) from None
 
-    def _fill(self, template: Any, results: dict[str, Any]) -> Any:
-        if type(template) is Made:
-            found = results[template.kind][template.number]
-            return wrap(data(found if template.kind == "output" else found.buffer, template.spec))
-        if isinstance(template, dict):
-            return {name: self._fill(one, results) for name, one in template.items()}
-        if isinstance(template, (tuple, list)):
-            items = [self._fill(one, results) for one in template]
-            return type(template)(*items) if hasattr(template, "_fields") else type(template)(items)
-        return template
+
+def _owner(gradient: Gradient, bound: list[Tensor]) -> Tensor | None:
+    return bound[gradient.argument] if gradient.argument >= 0 else gradient.owner()
+
+
+def _storage_of(target: Target, bound: list[Tensor]) -> Storage | None:
+    if target.argument >= 0:
+        return bound[target.argument]._storage
+    return target.storage() if target.storage is not None else None
+
+
+def _buffer(place: Place, results: Results) -> Any:
+    found = results[place.kind][place.number]
+    return found if place.kind == "output" else found.buffer
+
+
+def _filled(template: Any, bound: list[Tensor], results: Results, made: dict[int, Tensor]) -> Any:
+    """The structure of results with its tensors."""
+    kind = type(template)
+    if kind is Made:
+        known = made.get(template.identity)
+        if known is None:
+            known = made[template.identity] = _new(template, results)
+        return known
+    if kind is Given:
+        return bound[template.argument]
+    if isinstance(template, dict):
+        items = {name: _filled(one, bound, results, made) for name, one in template.items()}
+        return items if kind is dict else kind(items)
+    if isinstance(template, (tuple, list)):
+        parts = [_filled(one, bound, results, made) for one in template]
+        return kind(*parts) if hasattr(template, "_fields") else kind(parts)
+    return template
+
+
+def _new(made: Made, results: Results) -> Tensor:
+    buffer = _buffer(made.place, results)
+    if made.history is None:
+        return wrap(data(buffer, made.spec))
+    node = Node(made.history, (), (), made.spec, True, buffer)
+    node.owner = FREED
+    return wrap(node)
 
 
 def _make_sole(storage: Storage | None) -> None:

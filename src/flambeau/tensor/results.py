@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flambeau.core.dtypes import can_cast
+from flambeau.engine.capture import setup_changed
 from flambeau.graph.node import Node
 from flambeau.ops.elementwise_base import SPELLING
 from flambeau.ops.selection import cast
@@ -20,6 +21,7 @@ def into(out: Tensor, node: Node) -> Tensor:
     check_writable(out)
     _check_cast(node, out)
     if tuple(out.shape) != node.spec.shape:
+        setup_changed("the shape of a tensor was changed", out._storage)
         out._storage, out._view = Storage(cast(node, out.dtype)), None
         out._plain = not out._detached
         return out

@@ -75,8 +75,8 @@ def entr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """`-x log(x)`; 0 at 0, and -inf below.
 
     >>> import flambeau
-    >>> flambeau.special.entr(flambeau.tensor([0.0, 1.0]))
-    tensor([0., 0.])
+    >>> flambeau.special.entr(flambeau.tensor([0.0, 0.5]))
+    tensor([0.0000, 0.3466])
     """
     check_tensor("special_entr", "input", 1, input)
     x = float_node(input)

@@ -168,10 +168,10 @@ def cov(
         weighted = centered * weights
     freedom = total - correction
     if aweights is not None and correction:
-        freedom = total - correction * (weights * aweights).sum() / total  # type: ignore[operator]
+        freedom = total - correction * (weights * aweights).sum() / total
     limited = freedom.clamp(min=0) if isinstance(freedom, Tensor) else max(freedom, 0.0)
-    result = weighted @ centered.t() / limited
-    return result.squeeze() if input.dim() < 2 else result
+    result: Tensor = weighted @ centered.t() / limited
+    return result.squeeze()
 
 
 def corrcoef(input: Tensor) -> Tensor:
@@ -185,7 +185,8 @@ def corrcoef(input: Tensor) -> Tensor:
     if not found.dim():
         return found / found
     spread = found.diagonal().sqrt()
-    return (found / spread.unsqueeze(1) / spread.unsqueeze(0)).clamp(-1, 1)
+    scaled: Tensor = found / spread.unsqueeze(1) / spread.unsqueeze(0)
+    return scaled.clamp(-1, 1)
 
 
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -1) -> Tensor:
@@ -217,4 +218,5 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     dim = normalize_dim(dim, input.dim())
     others = [one for one in range(input.dim()) if one != dim]
     sizes = norm(input, p, others, keepdim=True)
-    return input * where(sizes > maxnorm, maxnorm / (sizes + 1e-7), 1.0)
+    shrunk: Tensor = where(sizes > maxnorm, maxnorm / (sizes + 1e-7), 1.0)
+    return input * shrunk

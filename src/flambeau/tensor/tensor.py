@@ -16,6 +16,7 @@ from flambeau.core.context import context
 from flambeau.core.device import device
 from flambeau.core.dtypes import dtype
 from flambeau.core.shapes import Shape, Size, contiguous_strides
+from flambeau.engine.capture import setup_changed
 from flambeau.graph.node import Node
 from flambeau.graph.op import DETACH
 from flambeau.graph.recording import parameter, record
@@ -112,6 +113,7 @@ class Tensor:
         def transpose(self, dim0: int, dim1: int) -> Tensor: ...
         def as_strided(self, *arguments: Any) -> Tensor: ...
         def sum(self, *dim: Any, **options: Any) -> Tensor: ...
+        def clamp(self, *limits: Any, **named: Any) -> Tensor: ...
         def to(self, *target: Any, **options: Any) -> Tensor: ...
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
         def __getattr__(self, name: str) -> Any: ...
@@ -155,7 +157,7 @@ class Tensor:
         storage = self._storage
         if self._plain and storage.shared is None:
             return storage.node
-        if storage.is_shared():
+        if storage.is_shared() and context.capture is None:
             mark_urgent()
         if self._leaf:
             return _leaf_node(self)
@@ -298,7 +300,9 @@ def _value(tensor: Tensor) -> Node:
         node = storage.node
         return _cut_off(node) if tensor._detached or tensor._leaf else node
     if view.version == storage.version and view.node is not None and storage.shared is None:
-        return view.node
+        # A replay makes views of what the storage then holds, so they have to be captured.
+        if context.capture is None or view.node.recording is context.recording:
+            return view.node
     enabled, context.grad_enabled = context.grad_enabled, True
     try:
         node = _made_again(storage, view)
@@ -391,6 +395,8 @@ def set_requires_grad(tensor: Tensor, wanted: bool) -> None:
             "computed variable in a subgraph that doesn't require differentiation use "
             "var_no_grad = var.detach()."
         )
+    if tensor._leaf != wanted and tensor._storage.node.recording is None:
+        setup_changed("requires_grad of a tensor was set", tensor._storage)
     tensor._leaf = wanted
     tensor._plain = not wanted and tensor._view is None
     tensor._storage.parameter = None

@@ -23,6 +23,8 @@ from flambeau.tensor import Tensor
 Self = TypeVar("Self", bound="Module")
 Named = TypeVar("Named")
 
+_PLAIN = (int, float, bool, str)
+
 
 def _type_name(value: Any) -> str:
     if isinstance(value, Tensor):
@@ -74,6 +76,7 @@ class Module(Hooked):
 
     def __setattr__(self, name: str, value: Any) -> None:
         registered = self.__dict__
+        self._note_change(name, value)
         if isinstance(value, Parameter):
             self._require_init("parameters")
             self._forget(name, self._buffers, self._modules)
@@ -92,6 +95,15 @@ class Module(Hooked):
             self._set_buffer(name, value)
         else:
             object.__setattr__(self, name, value)
+
+    def _note_change(self, name: str, value: Any) -> None:
+        """Tell captured functions, which depend on the attributes of modules."""
+        own = self.__dict__
+        for kind in ("_parameters", "_buffers", "_modules"):
+            if own.get(kind, {}).get(name, value) is not value:
+                setup_changed(f"'{name}' of a module was replaced")
+        if type(value) in _PLAIN and own.get(name, value) != value:
+            setup_changed(f"the attribute '{name}' of a module was set")
 
     def _set_buffer(self, name: str, value: Any) -> None:
         self._require_init("buffer")
@@ -313,8 +325,8 @@ class Module(Hooked):
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         if self.training != mode:
-            self.training = mode
-            setup_changed()
+            object.__setattr__(self, "training", mode)
+            setup_changed("a module was switched between training and evaluation")
         for module in self.children():
             module.train(mode)
         return self
@@ -345,6 +357,7 @@ class Module(Hooked):
         return self
 
     def _apply(self: Self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        setup_changed("a module was converted")
         for module in self.children() if recurse else ():
             module._apply(fn)
         for parameter in self._parameters.values():

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from flambeau.engine.capture import interrupt
 from flambeau.optim.optimizer import Optimizer, number
 from flambeau.tensor import Tensor
 
@@ -24,6 +25,7 @@ def check_optimizer(optimizer: Any) -> None:
 
 def set_value(group: dict[str, Any], key: str, value: float) -> None:
     """Change a setting of a group; a tensor is filled in place, for whoever else holds it."""
+    interrupt("a schedule was stepped")
     if isinstance(group[key], Tensor):
         group[key].fill_(number(value))
     else:

@@ -77,8 +77,8 @@ def lstsq(
     but 'gels', `singular_values` by 'gelsd' and 'gelss'.
 
     >>> import flambeau
-    >>> A = flambeau.tensor([[1.0], [1.0]])
-    >>> flambeau.linalg.lstsq(A, flambeau.tensor([[1.0], [3.0]])).solution
+    >>> A = flambeau.tensor([[2.0], [0.0]])
+    >>> flambeau.linalg.lstsq(A, flambeau.tensor([[4.0], [3.0]])).solution
     tensor([[2.]])
     """
     name = _checked(input, b, driver)

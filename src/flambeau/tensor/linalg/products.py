@@ -65,10 +65,10 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
             which, ranks = (which, "1D or 2D") if ends else (f"tensor {number}", "2D")
             raise RuntimeError(f"multi_dot(): {which} must be {ranks} but got {one.dim()}D")
         if one.dtype is not given[0].dtype:
+            kinds = SPELLING[given[0].dtype].lower(), SPELLING[one.dtype].lower()
             raise RuntimeError(
-                f"multi_dot(): all tensors must have be the same dtype but tensor 0 is "
-                f"{SPELLING[given[0].dtype].lower()} and tensor {number} "
-                f"{SPELLING[one.dtype].lower()}"
+                "multi_dot(): all tensors must have be the same dtype but tensor 0 is "
+                f"{kinds[0]} and tensor {number} {kinds[1]}"
             )
     shape = (*given[0].shape[:-1], *given[-1].shape[1:])
     given[0] = given[0] if given[0].dim() == 2 else given[0].unsqueeze(0)
@@ -100,8 +100,8 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = N
     place = normalize_dim(dim, input.dim())
     if input.shape[place] != 3 or other.shape[place] != 3:
         raise RuntimeError(
-            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[place]} and "
-            f"{other.shape[place]}"
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got "
+            f"{input.shape[place]} and {other.shape[place]}"
         )
     return deliver(matrix.cross(input, other, dim), out)
 
