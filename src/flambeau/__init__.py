@@ -317,6 +317,7 @@ from flambeau.tensor import (
     slogdet,
     softmax,
     sort,
+    special,
     split,
     split_with_sizes,
     sqrt,
@@ -366,7 +367,6 @@ from flambeau.tensor import function as _function
 from flambeau.tensor import gradcheck as _gradcheck
 from flambeau.tensor import gradients as _gradients
 from flambeau.tensor import legacy as _legacy
-from flambeau.tensor import special
 from flambeau.tensor.generator import default_generator
 from flambeau.tensor.legacy import (
     BFloat16Tensor,

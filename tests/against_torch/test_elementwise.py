@@ -18,7 +18,7 @@ from tolerances import Tolerance, assert_close, tolerance
 
 torch = pytest.importorskip("torch")
 
-# What random numbers are made with has no counterpart; tests/tensor/test_random.py compares results.
+# What random numbers are made with has no counterpart; test_random.py compares results.
 OWN = ("flambeau.ops.random", "flambeau.ops.indexing")
 OPS = [op for op in all_ops() if isinstance(op, Elementwise) and type(op).__module__ not in OWN]
 RENAMED = {

@@ -141,7 +141,8 @@ def predictions(model: flambeau.nn.Module, images: flambeau.Tensor) -> flambeau.
     """The likeliest digit of each image: (n, 64) -> (n,)."""
     model.eval()
     with flambeau.no_grad():
-        return model(images).argmax(dim=1)
+        digits: flambeau.Tensor = model(images).argmax(dim=1)
+    return digits
 
 
 def draw(figure: Figure, training: Training, digits: Digits, guesses: flambeau.Tensor) -> None:

@@ -18,7 +18,7 @@ from flambeau.core.settings import settings
 from flambeau.graph.node import Node
 from flambeau.runtime.cpu.executor import Program, Step
 from flambeau.runtime.kernel_cache import kernels
-from flambeau.runtime.plan import Plan
+from flambeau.runtime.plan import Plan, Slots
 
 
 def compile_plan(
@@ -74,6 +74,9 @@ def _trim(result: Schedule, outputs: set[Node]) -> None:
         if isinstance(unit, Nest) and unit.built is not None:
             read = {node for other in result.units if other is not unit for node in other.reads}
             drop_stores(unit.built, lambda node, read=read: node in read or node in outputs)  # type: ignore[misc]
+
+
+SLOT_KINDS = ("leaf", "output", "scalar", "error")
 
 
 class _Linker:
@@ -136,16 +139,26 @@ class _Linker:
             check = arguments is not None and bool(arguments.faults)
             steps.append(Step(address, start, total, grain, unit.wave, check))
             summary.append(describe(unit))
-        parts = (self.table, len(self.slots), self.gather, self.arena, self.memory.nbytes, scratch)
+        slots, gather = self._ordered_slots()
+        parts = (self.table, len(self.slots), gather, self.arena, self.memory.nbytes, scratch)
         units = [unit for unit, _, _ in self.code]
         return Plan(
             linkers[-1](units, self.result, steps, *parts),
-            list(self.slots),
+            slots,
             [(node.spec.nbytes, self._taken_leaf(node)) for node in self.outputs],
             {node.position: self._result(node) for node in wanted},
             [node.position for node in self.faults],
             summary,
         )
+
+    def _ordered_slots(self) -> tuple[Slots, list[tuple[int, int]]]:
+        """The slots by kind, and the table positions that read them."""
+        order = sorted(self.slots, key=lambda slot: SLOT_KINDS.index(slot[0]))
+        place = {self.slots[slot]: number for number, slot in enumerate(order)}
+        of_kind = {kind: [slot[1:] for slot in order if slot[0] == kind] for kind in SLOT_KINDS}
+        error = bool(of_kind["error"])
+        slots = Slots(of_kind["leaf"], of_kind["output"], of_kind["scalar"], error)
+        return slots, [(position, place[slot]) for position, slot in self.gather]
 
     def _taken_leaf(self, node: Node) -> int:
         leaf = self.memory.taken_over.get(node)

@@ -16,7 +16,7 @@ from flambeau.engine.capture import interrupt
 from flambeau.engine.liveness import live_positions
 from flambeau.engine.reference import evaluate
 from flambeau.graph.node import FREED, Node
-from flambeau.graph.op import SCALAR, Alias
+from flambeau.graph.op import PARAMETER, SCALAR, Alias
 from flambeau.graph.recording import Recording, current, on_full
 from flambeau.runtime.buffers import allocate
 from flambeau.runtime.plan import Fault, Plan, explain_fault
@@ -88,7 +88,7 @@ def execute(recording: Recording) -> Plan | None:
 
 
 def compute(node: Node) -> Node:
-    """`node`, with its buffer."""
+    """`node`, or what it is an alias of, with its buffer."""
     base = node
     while base.buffer is None and isinstance(base.op, Alias):
         base = base.inputs[0]
@@ -102,6 +102,9 @@ def compute(node: Node) -> Node:
     elif base is not node and node.recording is not None:
         # An alias of a known value, recorded but not run: plans take it as part of the recording.
         flush()
+    if node.op is PARAMETER:
+        # It stands for what its tensor holds, which may be overwritten where it is.
+        return base
     node.buffer = base.buffer
     return node
 

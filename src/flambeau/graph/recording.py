@@ -7,6 +7,7 @@ is a new argument and not a new structure.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -164,15 +165,13 @@ def record(op: Op, inputs: tuple[Node, ...], attributes: tuple[Any, ...] = ()) -
         requires_grad = first.requires_grad
     else:
         key = (attributes, *[one.spec for one in inputs])
-        requires_grad = any([one.requires_grad for one in inputs])
+        requires_grad = any(one.requires_grad for one in inputs)
     spec = op.specs.get(key)
     if spec is None:
         spec = _infer(op, inputs, attributes)
         op.specs[key] = spec
     if requires_grad:
-        requires_grad = (
-            context.grad_enabled and op.differentiable and spec.dtype.is_floating_point
-        )
+        requires_grad = context.grad_enabled and op.differentiable and spec.dtype.is_floating_point
     source = context.location or user_location()
     node = Node(op, inputs, attributes, spec, requires_grad, None, source)
     recording = context.recording
@@ -215,7 +214,12 @@ def data(buffer: Memory, spec: Spec) -> Node:
 
 def scalar(value: float | int, kind: dtype) -> Node:
     """A leaf that holds a Python number; its value may differ from run to run of a plan."""
-    return Node(SCALAR, (), (value,), Spec.of((), kind))
+    return Node(SCALAR, (), (value,), _scalar_spec(kind))
+
+
+@functools.cache
+def _scalar_spec(kind: dtype) -> Spec:
+    return Spec.of((), kind)
 
 
 def parameter(value: Node) -> Node:

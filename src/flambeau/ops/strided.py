@@ -24,7 +24,7 @@ def _ramp(*shape: int) -> np.ndarray:
 
 
 class Slice(View):
-    """Every `steps[d]`-th element from `starts[d]` on, `sizes[d]` of them; steps may be negative."""
+    """`sizes[d]` elements from `starts[d]` on, `steps[d]` apart; steps may be negative."""
 
     name = "slice"
     parameters = ("starts", "steps", "sizes")

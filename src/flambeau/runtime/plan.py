@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from flambeau.graph import faults
 from flambeau.graph.node import Node, describe_location
@@ -22,13 +23,24 @@ class Fault(Exception):
         self.code, self.value, self.bound, self.position = code, value, bound, position
 
 
+class Slots(NamedTuple):
+    """What a program's slots are filled with, in this order."""
+
+    # Number of the leaf (or output) and an offset in bytes from its address.
+    leaves: list[tuple[int, int]]
+    outputs: list[tuple[int, int]]
+    # Number of the leaf, and whether its Python number counts as a float.
+    scalars: list[tuple[int, int]]
+    # Whether the address of the error cell comes last.
+    error: bool
+
+
 @dataclass
 class Plan:
     """What to run, and how leaves and results meet its slots."""
 
     program: Program
-    # ("leaf" or "output", number, byte offset), ("scalar", number, is a float), or ("error", 0, 0).
-    slots: list[tuple[str, int, int]]
+    slots: Slots
     # Size in bytes of each output, and the leaf whose buffer it takes over (-1: a new one).
     outputs: list[tuple[int, int]]
     # Where each wanted position of the recording finds its result: ("output" | "leaf", number).
@@ -43,16 +55,12 @@ class Plan:
         made: list[Buffer] = []
         for nbytes, leaf in self.outputs:
             made.append(leaves[leaf].buffer if leaf >= 0 else allocate(nbytes))  # type: ignore[arg-type]
-        values = []
-        for kind, number, extra in self.slots:
-            if kind == "leaf":
-                values.append(leaves[number].buffer.address + extra)  # type: ignore[union-attr]
-            elif kind == "output":
-                values.append(made[number].address + extra)
-            elif kind == "scalar":
-                values.append(scalar_bits(leaves[number].attributes[0], extra))
-            else:
-                values.append(self.program.error_address)
+        slots = self.slots
+        values = [leaves[number].buffer.address + offset for number, offset in slots.leaves]  # type: ignore[union-attr]
+        values += [made[number].address + offset for number, offset in slots.outputs]
+        values += [scalar_bits(leaves[one].attributes[0], kind) for one, kind in slots.scalars]
+        if slots.error:
+            values.append(self.program.error_address)
         error = self.program.run(values)
         if error is not None:
             raise Fault(error[0] & 255, error[1], error[2], self.faults[error[0] >> 8])

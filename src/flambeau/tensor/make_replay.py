@@ -155,7 +155,9 @@ class _Maker:
         """Gradients may not flow on to what was recorded before."""
         for node in self.recording.nodes:
             if node.requires_grad and any(
-                one.requires_grad and one.recording is not self.recording and one.op is not PARAMETER
+                one.requires_grad
+                and one.recording is not self.recording
+                and one.op is not PARAMETER
                 for one in node.inputs
             ):
                 raise Differentiable("it reads a tensor that has a history of gradients")

@@ -65,8 +65,14 @@ from flambeau.tensor.tensor import Tensor, wrap
 
 
 def rand(
-    *args: Any, size: Any = None, generator: Generator | None = None, out: Tensor | None = None,
-    dtype: dtype | None = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
+    *args: Any,
+    size: Any = None,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     """Uniform numbers from 0 up to 1.
@@ -84,8 +90,14 @@ def rand(
 
 
 def randn(
-    *args: Any, size: Any = None, generator: Generator | None = None, out: Tensor | None = None,
-    dtype: dtype | None = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
+    *args: Any,
+    size: Any = None,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     """Standard normal numbers.
@@ -102,9 +114,17 @@ def randn(
 
 
 def randint(
-    *args: Any, low: Any = None, high: Any = None, size: Any = None,
-    generator: Generator | None = None, out: Tensor | None = None, dtype: dtype | None = None,
-    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    *args: Any,
+    low: Any = None,
+    high: Any = None,
+    size: Any = None,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Integers from `low` (0 by default) up to `high`, which is left out.
 
@@ -135,8 +155,14 @@ def randint(
 
 
 def randperm(
-    n: int, *, generator: Generator | None = None, out: Tensor | None = None,
-    dtype: dtype | None = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
+    n: int,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     """0 to n-1 in random order.
@@ -162,8 +188,14 @@ def randperm(
 
 
 def rand_like(
-    input: Tensor, *, generator: Generator | None = None, dtype: dtype | None = None,
-    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
     """Uniform numbers from 0 up to 1, of the shape and dtype of `input`."""
@@ -174,8 +206,14 @@ def rand_like(
 
 
 def randn_like(
-    input: Tensor, *, generator: Generator | None = None, dtype: dtype | None = None,
-    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
     """Standard normal numbers of the shape and dtype of `input`."""
@@ -188,9 +226,16 @@ def randn_like(
 
 
 def randint_like(
-    input: Tensor, *args: Any, low: Any = None, high: Any = None,
-    generator: Generator | None = None, dtype: dtype | None = None, layout: Any = None,
-    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    input: Tensor,
+    *args: Any,
+    low: Any = None,
+    high: Any = None,
+    generator: Generator | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
     """Integers from `low` (0 by default) up to `high`, of the shape and dtype of `input`."""
@@ -206,9 +251,17 @@ def randint_like(
 
 
 def normal(
-    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None,
-    out: Tensor | None = None, dtype: dtype | None = None, layout: Any = None, device: Any = None,
-    pin_memory: bool = False, requires_grad: bool = False,
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Normal numbers; where `mean` or `std` is a tensor, each with its own.
 
@@ -249,7 +302,10 @@ def _normal_each(mean: Any, std: Any, generator: Generator | None) -> Node:
 
 
 def bernoulli(
-    input: Tensor, p: float | None = None, *, generator: Generator | None = None,
+    input: Tensor,
+    p: float | None = None,
+    *,
+    generator: Generator | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
     """0 or 1; 1 with the probability that `input` has at the place, or with probability `p`.
@@ -270,8 +326,12 @@ def bernoulli(
 
 
 def multinomial(
-    input: Tensor, num_samples: int, replacement: bool = False, *,
-    generator: Generator | None = None, out: Tensor | None = None,
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Positions (int64) in the last dimension, drawn with probabilities in proportion to `input`.
 

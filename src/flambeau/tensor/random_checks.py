@@ -46,9 +46,7 @@ def checked_shape(op: str, args: Sequence[Any], size: Any = None) -> Shape:
     return shape
 
 
-def chosen_kind(
-    out: Tensor | None, asked: Any, device: Any, default: dtype | None = None
-) -> dtype:
+def chosen_kind(out: Tensor | None, asked: Any, device: Any, default: dtype | None = None) -> dtype:
     """The dtype asked for, which must be that of `out`; `default`, or the default dtype."""
     resolve(device)
     if out is None:
@@ -98,8 +96,7 @@ def check_range(low: int, high: int, kind: dtype) -> None:
     """RuntimeError for an empty range of integers, or one beyond the dtype's."""
     if low >= high:
         raise RuntimeError(
-            "random_ expects 'from' to be less than 'to', but got "
-            f"from={low} >= to={high}"
+            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
         )
     if kind.is_floating_point:
         lowest, largest = -_LARGEST_FLOAT[kind], _LARGEST_FLOAT[kind]
@@ -136,8 +133,7 @@ def check_uniform_bounds(low: float, high: float, kind: dtype) -> None:
             raise RuntimeError(f"{name} is out of bounds for {C_NAMES[kind]}")
     if low > high:
         raise RuntimeError(
-            "uniform_ expects to return a [from, to) range, but found "
-            f"from={low:g} > to={high:g}"
+            f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
         )
     if high - low > largest:
         raise RuntimeError(
@@ -165,9 +161,7 @@ def check_probabilities(p: Tensor) -> None:
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
 
 
-def check_multinomial(
-    input: Tensor, samples: int, replacement: bool, out: Tensor | None
-) -> None:
+def check_multinomial(input: Tensor, samples: int, replacement: bool, out: Tensor | None) -> None:
     if input.dim() not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
     if not input.dtype.is_floating_point:
@@ -210,5 +204,3 @@ def check_weights(weights: Node, one_by_one: bool) -> None:
 def flattened(node: Node) -> Node:
     """All elements in one row."""
     return reshape(node, (node.spec.numel,))
-
-

@@ -62,9 +62,7 @@ def bernoulli_(
     return assign(self, cast(placed(self, truth), self.dtype))
 
 
-def exponential_(
-    self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None
-) -> Tensor:
+def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fill with numbers of the exponential distribution of rate `lambd`."""
     if not self.dtype.is_floating_point:
         raise RuntimeError(
@@ -148,5 +146,3 @@ def placed(tensor: Tensor, flat: Node) -> Node:
     shape, dims = tuple(tensor.shape), memory_dims(tensor)
     stored = reshape(flat, tuple([shape[dim] for dim in dims]))
     return permute(stored, tuple(sorted(range(len(dims)), key=dims.__getitem__)))
-
-

@@ -1,0 +1,159 @@
+"""A captured training step computes what the recorded one does, to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import flambeau as torch
+from acceptance.programs import (
+    PROGRAMS,
+    Program,
+    assert_captured_equals_recorded,
+    network,
+    trained,
+)
+
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "SGD": {"lr": 1e-2, "nesterov": True, "momentum": 0.9, "weight_decay": 1e-2},
+    "Adam": {"amsgrad": True, "weight_decay": 1e-2},
+    "AdamW": {},
+    "NAdam": {"momentum_decay": 4e-3},
+    "RAdam": {},
+    "Adamax": {},
+    "Adadelta": {},
+    "Adagrad": {"lr_decay": 0.1},
+    "Adafactor": {},
+    "RMSprop": {"centered": True, "momentum": 0.9},
+    "Rprop": {},
+    "ASGD": {},
+}
+
+
+@pytest.mark.parametrize("make", PROGRAMS, ids=lambda make: make.__name__)
+def test_training(make: Callable[[], Program]) -> None:
+    assert_captured_equals_recorded(make)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers_with_a_changing_rate(name: str) -> None:
+    def make() -> Program:
+        model = network()
+        optimizer = getattr(torch.optim, name)(model.parameters(), **OPTIMIZERS[name])
+
+        def between(number: int) -> None:
+            optimizer.param_groups[0]["lr"] *= 0.9
+
+        return trained(model, optimizer, between=between)
+
+    assert_captured_equals_recorded(make, steps=8)
+
+
+def test_muon() -> None:
+    def make() -> Program:
+        model = network()
+        program = trained(model, torch.optim.Muon([model[0].weight, model[-1].weight]))
+        program.optimizer.param_groups[0]["lr"] = 0.1
+        return program
+
+    assert_captured_equals_recorded(make, steps=4)
+
+
+def test_settings_that_shape_the_step() -> None:
+    def make() -> Program:
+        model = network()
+        optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
+
+        def between(number: int) -> None:
+            group = optimizer.param_groups[0]
+            if number == 3:
+                group["weight_decay"] = 0.1
+            if number == 5:
+                group["maximize"] = True
+
+        return trained(model, optimizer, between=between)
+
+    assert_captured_equals_recorded(make, steps=8)
+
+
+class Descent(torch.optim.Optimizer):
+    """An optimizer as users write them."""
+
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.data -= group["lr"] * parameter.grad
+
+
+def test_a_users_optimizer() -> None:
+    def make() -> Program:
+        model = network()
+        optimizer = Descent(model.parameters(), {"lr": 1e-2})
+
+        def between(number: int) -> None:
+            if number == 4:
+                optimizer.param_groups[0]["lr"] = 1e-3
+
+        return trained(model, optimizer, between=between)
+
+    assert_captured_equals_recorded(make)
+
+
+def test_state_loaded_between_steps() -> None:
+    def make() -> Program:
+        model = network()
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        weights, state = {}, {}
+
+        def between(number: int) -> None:
+            if number == 2:
+                weights.update({k: v.clone() for k, v in model.state_dict().items()})
+                state.update(optimizer.state_dict())
+            if number == 4:
+                model.load_state_dict(weights)
+                optimizer.load_state_dict(state)
+
+        return trained(model, optimizer, between=between)
+
+    assert_captured_equals_recorded(make)
+
+
+def test_modes_and_frozen_layers() -> None:
+    def make() -> Program:
+        model = network(torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(16))
+        optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
+
+        def between(number: int) -> None:
+            if number in (2, 5):
+                model.train(number != 2)
+            if number == 6:
+                model[0].requires_grad_(False)
+
+        program = trained(model, optimizer, between=between)
+        program.runs = []  # several captures are due
+        return program
+
+    assert_captured_equals_recorded(make, steps=9)
+
+
+def test_data_replaced_between_steps() -> None:
+    def make() -> Program:
+        model = network()
+        optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
+
+        def between(number: int) -> None:
+            if number == 3:
+                model[0].weight.data = model[0].weight.data * 0.5
+            if number == 4:
+                model.double().float()
+            if number == 5:
+                with torch.no_grad():
+                    model[0].bias.fill_(1.0)
+
+        program = trained(model, optimizer, between=between)
+        program.runs = []
+        return program
+
+    assert_captured_equals_recorded(make)
