@@ -9,10 +9,12 @@ is needed and a Buffer may die anywhere, even inside the garbage collector.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ALIGNMENT = 64
 _LARGEST_SMALL = 1 << 20

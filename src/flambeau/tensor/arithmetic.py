@@ -8,6 +8,7 @@ from typing import Any
 
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
+from flambeau.core.live import Live
 from flambeau.graph.node import Node
 from flambeau.graph.recording import scalar
 from flambeau.ops import arithmetic as ops
@@ -370,7 +371,7 @@ def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) 
     difference = ops.sub(b, a)
     near = ops.add(a, ops.mul(w, difference))
     far = ops.sub(b, ops.mul(difference, ops.sub(scalar(1, a.dtype), w)))
-    if isinstance(weight, Tensor):
+    if isinstance(weight, (Tensor, Live)):
         return finish(where(lt(ops.abs(w), scalar(0.5, a.dtype)), near, far), out)
     return finish(near if math.fabs(weight) < 0.5 else far, out)
 

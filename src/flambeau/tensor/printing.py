@@ -7,12 +7,12 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
 
-Array = npt.NDArray[Any]
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclasses.dataclass
