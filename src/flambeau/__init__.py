@@ -15,6 +15,7 @@ import sys as _sys
 
 from flambeau import autograd, cuda, tensor
 from flambeau.engine.eager import eager
+from flambeau.engine.explain import explain
 from flambeau.runtime.cpu.pool import get_num_threads, set_num_threads
 from flambeau.tensor import (
     Generator,

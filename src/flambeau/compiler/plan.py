@@ -12,7 +12,7 @@ from flambeau.compiler.build import drop_stores
 from flambeau.compiler.memory import MemoryPlan, plan_memory
 from flambeau.compiler.schedule import Schedule, resolve, schedule
 from flambeau.compiler.units import Call, Nest, Unit
-from flambeau.compiler.verify import verify_kernel, verify_schedule
+from flambeau.compiler.verify import verify_kernel, verify_recording, verify_schedule
 from flambeau.compiler.work import nest_work, work_items
 from flambeau.core.settings import settings
 from flambeau.graph.node import Node
@@ -29,6 +29,8 @@ def compile_plan(
     `dead` are leaves nobody will read again: their buffers may become outputs.
     """
     passes = _Clock()
+    if settings.verify:
+        verify_recording(nodes, leaves)
     result = schedule(nodes, wanted)
     passes.mark("schedule")
     outputs = list(dict.fromkeys(one for one in map(resolve, wanted) if one.buffer is None))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flambeau.compiler.arguments import Arguments
 from flambeau.compiler.kernel import (
     BINARY,
@@ -15,6 +17,8 @@ from flambeau.compiler.kernel import (
 from flambeau.compiler.schedule import Schedule
 from flambeau.core import dtypes
 from flambeau.core.errors import VerificationError
+from flambeau.graph.node import Node, Spec
+from flambeau.graph.recording import behind
 
 _OPERANDS = {
     "constant": 0, "scalar": 0, "coordinate": 0, "inside": 0, "load": 0, "store": 1,
@@ -30,6 +34,18 @@ def _arity(op: str) -> int:
     if op in _OPERANDS:
         return _OPERANDS[op]
     raise VerificationError(f"the kernel language has no '{op}'")
+
+
+def verify_recording(nodes: Sequence[Node], leaves: Sequence[Node]) -> None:
+    """Every input comes before its use, is a leaf, or stands behind an alias of one."""
+    known = {id(leaf) for leaf in leaves}
+    for node in nodes:
+        for source in map(behind, node.inputs):
+            if id(source) not in known:
+                raise VerificationError(f"{node} reads {source}, which is not recorded before it")
+        if Spec.of(node.shape, node.dtype, node.device) is not node.spec:
+            raise VerificationError(f"{node} has a spec of its own")
+        known.add(id(node))
 
 
 def verify_kernel(kernel: Kernel, arguments: Arguments) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
 
-
 Array = np.ndarray[Any, np.dtype[Any]]
 
 

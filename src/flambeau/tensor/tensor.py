@@ -299,10 +299,10 @@ def _value(tensor: Tensor) -> Node:
     if view is None:
         node = storage.node
         return _cut_off(node) if tensor._detached or tensor._leaf else node
-    known = view.version == storage.version and view.node is not None and storage.shared is None
+    known = view.node if view.version == storage.version and storage.shared is None else None
     # A replay makes views of what the storage then holds, so they have to be captured.
-    if known and (context.capture is None or view.node.recording is context.recording):
-        return view.node
+    if known is not None and (context.capture is None or known.recording is context.recording):
+        return known
     enabled, context.grad_enabled = context.grad_enabled, True
     try:
         node = _made_again(storage, view)
