@@ -14,7 +14,7 @@ from flambeau.graph.lowering import StepBuilder
 from flambeau.graph.node import Node, Spec
 from flambeau.graph.op import INPUTS, ErrorSample, Sample, Template
 from flambeau.graph.recording import record
-from flambeau.ops.shape import permute, sum_to
+from flambeau.ops.shape import PERMUTE, permute, sum_to
 
 
 class Matmul(Template):
@@ -53,8 +53,8 @@ class Matmul(Template):
 
     def gradient(self, grad: Node, node: Node, **parameters: Any) -> tuple[Node | None, ...]:
         a, b = node.inputs
-        to_a = sum_to(matmul(grad, transpose(b)), a.shape) if a.requires_grad else None
-        to_b = sum_to(matmul(transpose(a), grad), b.shape) if b.requires_grad else None
+        to_a = _oriented(grad, transpose(b), a) if a.requires_grad else None
+        to_b = _oriented(transpose(a), grad, b) if b.requires_grad else None
         return to_a, to_b
 
     def samples(self) -> Iterable[Sample]:
@@ -81,6 +81,16 @@ _C_NAMES = {
 
 def _c_name(kind: dtype) -> str:
     return _C_NAMES[kind.name]
+
+
+def _oriented(left: Node, right: Node, like: Node) -> Node:
+    """left @ right, summed to the shape of `like`; laid out as the matrix that `like` is a view of.
+
+    A layer multiplies by its weight transposed; the gradient is wanted the way the weight lies.
+    """
+    if like.op is PERMUTE:
+        return sum_to(transpose(matmul(transpose(right), transpose(left))), like.shape)
+    return sum_to(matmul(left, right), like.shape)
 
 
 MATMUL = Matmul()

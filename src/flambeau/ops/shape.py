@@ -259,7 +259,12 @@ def reshape(x: Node, shape: Shape) -> Node:
 
 def permute(x: Node, dims: tuple[int, ...]) -> Node:
     """`x` with its dimensions in the order `dims`."""
-    return x if dims == tuple(range(len(dims))) else record(PERMUTE, (x,), (dims,))
+    if dims == tuple(range(len(dims))):
+        return x
+    if x.op is PERMUTE and x.inputs and [x.attributes[0][dim] for dim in dims] == sorted(dims):
+        # There and back again.
+        return x.inputs[0]
+    return record(PERMUTE, (x,), (dims,))
 
 
 def expand(x: Node, shape: Shape) -> Node:
