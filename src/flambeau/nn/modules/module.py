@@ -17,6 +17,7 @@ from flambeau.nn.modules._state import (
     key_message,
     replacement,
 )
+from flambeau.nn.modules._text import indented, type_name
 from flambeau.nn.parameter import Buffer, Parameter
 from flambeau.tensor import Tensor
 
@@ -24,19 +25,6 @@ Self = TypeVar("Self", bound="Module")
 Named = TypeVar("Named")
 
 _PLAIN = (int, float, bool, str)
-
-
-def _type_name(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return str(value.type())
-    kind = type(value)
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-
-
-def _indented(text: str) -> str:
-    """All lines but the first moved two columns to the right."""
-    first, *others = text.split("\n")
-    return "\n".join([first, *("  " + line if line.strip() else "" for line in others)])
 
 
 class Module(Hooked):
@@ -129,7 +117,7 @@ class Module(Hooked):
     def _check_none(name: str, value: Any, what: str, expected: str) -> None:
         if value is not None:
             raise TypeError(
-                f"cannot assign '{_type_name(value)}' as {what} '{name}' ({expected} expected)"
+                f"cannot assign '{type_name(value)}' as {what} '{name}' ({expected} expected)"
             )
 
     def __getattr__(self, name: str) -> Any:
@@ -159,7 +147,7 @@ class Module(Hooked):
         self._check_name("buffer", name, self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
-                f"cannot assign '{_type_name(tensor)}' object to buffer '{name}' "
+                f"cannot assign '{type_name(tensor)}' object to buffer '{name}' "
                 "(torch Tensor or None required)"
             )
         self._buffers[name] = tensor
@@ -174,7 +162,7 @@ class Module(Hooked):
         self._check_name("parameter", name, self._parameters)
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(
-                f"cannot assign '{_type_name(param)}' object to parameter '{name}' "
+                f"cannot assign '{type_name(param)}' object to parameter '{name}' "
                 "(torch.nn.Parameter or None required)"
             )
         if param is not None and not param.is_leaf:
@@ -187,7 +175,7 @@ class Module(Hooked):
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a sub-module; `None` reserves the name."""
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{_type_name(module)} is not a Module subclass")
+            raise TypeError(f"{type_name(module)} is not a Module subclass")
         self._check_name("module", name, self._modules)
         self._modules[name] = module
 
@@ -195,7 +183,7 @@ class Module(Hooked):
 
     def _check_name(self, kind: str, name: Any, members: Mapping[str, Any]) -> None:
         if not isinstance(name, str):
-            raise TypeError(f"{kind} name should be a string. Got {_type_name(name)}")
+            raise TypeError(f"{kind} name should be a string. Got {type_name(name)}")
         if hasattr(self, name) and name not in members:
             raise KeyError(f"attribute '{name}' already exists")
         if "." in name:
@@ -580,7 +568,7 @@ class Module(Hooked):
     def __repr__(self) -> str:
         extra = self.extra_repr()
         extra_lines = extra.split("\n") if extra else []
-        children = [f"({key}): {_indented(repr(m))}" for key, m in self._modules.items()]
+        children = [f"({key}): {indented(repr(m))}" for key, m in self._modules.items()]
         if not children and len(extra_lines) <= 1:
             return f"{self._get_name()}({extra})"
         body = "\n  ".join(extra_lines + children)
