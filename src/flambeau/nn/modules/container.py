@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, TypeVar
 
-from flambeau.nn.modules.module import Module, _indented
+from flambeau.nn.modules._text import indented
+from flambeau.nn.modules.module import Module
 
 Self = TypeVar("Self", bound="_Numbered")
 
@@ -202,7 +203,7 @@ class ModuleList(_Numbered):
             else f"({first}-{last}): {last - first + 1} x {text}"
             for first, last, text in blocks
         ]
-        body = "\n  ".join(_indented(line) for line in lines)
+        body = "\n  ".join(indented(line) for line in lines)
         return f"{self._get_name()}(\n  {body}\n)"
 
 

@@ -6,8 +6,9 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from flambeau.nn.modules._text import type_name
 from flambeau.nn.modules.container import _pairs
-from flambeau.nn.modules.module import Module, _type_name
+from flambeau.nn.modules.module import Module
 from flambeau.nn.parameter import Parameter
 from flambeau.tensor import Tensor
 
@@ -206,7 +207,7 @@ class ParameterDict(Module):
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(_line(key, value, _type_name(value)) for key, value in self.items())
+        return "\n".join(_line(key, value, type_name(value)) for key, value in self.items())
 
     def __call__(self, input: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")
