@@ -14,7 +14,8 @@ from engine.random_programs import Program
 from flambeau.compiler import plan
 from flambeau.compiler.units import Nest
 from flambeau.core.context import context
-from flambeau.engine.flush import engine
+from flambeau.engine.eager import eager
+from flambeau.engine.flush import engine, flush
 from flambeau.engine.reference import evaluate, widened
 from flambeau.graph.node import Node
 from flambeau.runtime.cpu import executor, pool
@@ -32,7 +33,7 @@ def fused(program: Program) -> Values:
 
 def one_by_one(program: Program) -> Values:
     """The wanted values, every op run as it is recorded."""
-    with patch.object(context, "eager", True):
+    with eager():
         wanted = program.record(program.make_leaves())
     return [stored_value(one) for one in wanted]
 
@@ -44,6 +45,7 @@ def all_held(program: Program) -> dict[Node, np.ndarray]:
 
 
 def _recorded(program: Program, *, run: bool = False) -> list[Node]:
+    flush()  # what others recorded is theirs
     wanted = program.record(program.make_leaves())
     nodes = [*context.recording.nodes] if context.recording else wanted
     if not run:

@@ -122,10 +122,10 @@ def test_a_held_leaf_never_changes(program: Program) -> None:
 
 
 def test_no_buffer_is_left_behind() -> None:
-    gc.collect()  # of what other tests left
+    programs = [random_program(Random(seed)) for seed in range(50)]
+    gc.collect()  # of what other tests and the drawing of programs left
     before = live_buffers()
-    for seed in range(50):
-        program = random_program(Random(seed))
+    for program in programs:
         for run in (running.fused, running.one_by_one):
             run(program)
             flush()  # where nothing was wanted but a leaf

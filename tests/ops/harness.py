@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -79,5 +80,7 @@ def compiled_stretched(
 
 
 def forget_recording() -> None:
-    """Start anew, so that what a test left is not computed later."""
+    """Compute what a test left, that others may hold, and start anew if that cannot be."""
+    with suppress(IndexError, RuntimeError):
+        flush.flush()
     context.recording = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 
+from flambeau.core.references import IN_ATTRIBUTE, IN_LIST_AND_NAMED, NAMED
 from flambeau.graph.node import FREED, Node
 from flambeau.graph.op import BOTH, INPUTS, OUTPUT, View
 from flambeau.graph.recording import Recording
@@ -36,9 +37,9 @@ def _held(recording: Recording, logged: dict[int, int]) -> list[Node]:
     # By position: `enumerate` would hold the node too.
     for position in range(len(nodes)):
         node = nodes[position]
-        # Beside its uses: the list of nodes, the name `node`, and the argument of the call.
-        if count(node) - uses[position] > 3 and (
-            id(node) not in logged or count(node) - uses[position] - logged[id(node)] > 3
+        if count(node) - uses[position] > IN_LIST_AND_NAMED and (
+            id(node) not in logged
+            or count(node) - uses[position] - logged[id(node)] > IN_LIST_AND_NAMED
         ):
             held.append(node)
     return held
@@ -93,12 +94,11 @@ def _dead(recording: Recording, logged: dict[int, int], kept: set[int]) -> Posit
     count, dead = sys.getrefcount, []
     for number in range(len(recording.leaves)):
         leaf = recording.leaves[number]
-        # Beside the references: the list of leaves, the name `leaf`, and the argument of the call.
         if (
             leaf.buffer is not None
             and id(leaf) not in kept
-            and count(leaf) == references.get(id(leaf), 0) + 3
-            and count(leaf.buffer) == 2
+            and count(leaf) == references.get(id(leaf), 0) + IN_LIST_AND_NAMED
+            and count(leaf.buffer) == IN_ATTRIBUTE
         ):
             dead.append(number)
     return tuple(dead)
@@ -118,8 +118,8 @@ def _references(recording: Recording, logged: dict[int, int]) -> dict[int, int]:
     count = sys.getrefcount
     while aliases:
         _, alias = aliases.popitem()
-        # An alias that only this recording refers to (and `alias`, and the call) dies with it.
-        if count(alias) == references[id(alias)] + 2 and alias.inputs:
+        # An alias that only this recording (and the name here) refers to dies with it.
+        if count(alias) == references[id(alias)] + NAMED and alias.inputs:
             base = alias.inputs[0]
             references[id(base)] = references.get(id(base), 0) + 1
             if base.op.is_alias and base.recording is not recording:

@@ -24,10 +24,13 @@ from flambeau.ops.shape import zeros
 
 
 class WrapIndex(Elementwise):
-    """An int64 position with negative ones counted from the end; IndexError out of range."""
+    """An int64 position with negative ones counted from the end; IndexError out of range.
+
+    The range is from `lowest`, which is `-size` or 0, up to `size`.
+    """
 
     name = "wrap_index"
-    parameters = ("size",)
+    parameters = ("size", "lowest")
     differentiable = False
     checks = True
 
@@ -41,7 +44,7 @@ class WrapIndex(Elementwise):
 
     def numpy(self, *arrays: np.ndarray, **parameters: Any) -> np.ndarray:
         positions, size = arrays[0], parameters["size"]
-        wrong = positions[(positions < -size) | (positions >= size)]
+        wrong = positions[(positions < parameters["lowest"]) | (positions >= size)]
         if wrong.size:
             raise faults.exception(faults.INDEX, int(wrong.flat[0]), size)
         return np.where(positions < 0, positions + size, positions)
@@ -49,17 +52,24 @@ class WrapIndex(Elementwise):
     def lower(self, e: Expressions, *values: int, **parameters: Any) -> int:
         size, (given,) = parameters["size"], values
         bound, zero = e.constant(size, dtypes.int64), e.constant(0, dtypes.int64)
+        if parameters["lowest"] == 0:
+            low, high = e.compare("lt", given, zero), e.compare("ge", given, bound)
+            e.fail_if(e.call("or", low, high), faults.INDEX, given, bound)
+            return given
         wrapped = e.select(e.compare("lt", given, zero), e.call("add", given, bound), given)
         low, high = e.compare("lt", wrapped, zero), e.compare("ge", wrapped, bound)
         e.fail_if(e.call("or", low, high), faults.INDEX, given, bound)
         return wrapped
 
     def samples(self) -> Iterable[Sample]:
-        yield Sample((np.array([0, -1, 2, -3]),), {"size": 3}, differentiable=False)
+        for positions, lowest in (([0, -1, 2, -3], -3), ([0, 2, 1], 0)):
+            parameters = {"size": 3, "lowest": lowest}
+            yield Sample((np.array(positions),), parameters, differentiable=False)
 
     def error_samples(self) -> Iterable[ErrorSample]:
-        yield ErrorSample((np.array([0, 3]),), IndexError, "out of bounds", {"size": 3})
-        yield ErrorSample((np.array([-4]),), IndexError, "out of bounds", {"size": 3})
+        for position, lowest in ((3, -3), (-4, -3), (3, 0), (-1, 0)):
+            parameters = {"size": 3, "lowest": lowest}
+            yield ErrorSample((np.array([0, position]),), IndexError, "out of bounds", parameters)
 
 
 class IndexOp(View):

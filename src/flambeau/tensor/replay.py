@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from flambeau.core.live import Live
+from flambeau.core.references import IN_ATTRIBUTE, IN_ATTRIBUTE_AND_NAMED
 from flambeau.engine.capture import Guard
 from flambeau.engine.flush import compute, flush
 from flambeau.graph import faults
@@ -273,10 +274,10 @@ def _make_sole(storage: Storage | None) -> None:
         return
     node: Any = storage.node
     alias = storage.parameter
-    # The storage, the name `node` and the call; the alias that reads the storage as a parameter.
-    expected = 3 + (alias is not None and alias.inputs[:1] == (node,))
+    # Beside the storage there may be the alias that reads it as a parameter.
+    expected = IN_ATTRIBUTE_AND_NAMED + (alias is not None and alias.inputs[:1] == (node,))
     if node.buffer is None:
         compute(node)
-    if sys.getrefcount(node) > expected or sys.getrefcount(node.buffer) > 2:
+    if sys.getrefcount(node) > expected or sys.getrefcount(node.buffer) > IN_ATTRIBUTE:
         storage.node = data(duplicate(node.buffer), node.spec)
         storage.parameter = None

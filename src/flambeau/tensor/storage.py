@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 
 from flambeau.core.context import context
+from flambeau.core.references import IN_ATTRIBUTE_AND_NAMED
 from flambeau.core.shapes import Shape
 from flambeau.engine.flush import compute, flush
 from flambeau.graph.node import Node, Spec
 from flambeau.graph.recording import Recording, current, data
 from flambeau.runtime.buffers import Buffer, allocate
-
-# What `getrefcount` gives for an object that one attribute and one local variable hold.
-_HELD_ONCE = 3
 
 
 class Storage:
@@ -74,9 +72,9 @@ class Storage:
         flush()
         node = compute(self.node)
         buffer: Any = node.buffer
-        if sys.getrefcount(node) > _HELD_ONCE and not node.requires_grad:
+        if sys.getrefcount(node) > IN_ATTRIBUTE_AND_NAMED and not node.requires_grad:
             self.node = data(duplicate(buffer), node.spec)
-        elif sys.getrefcount(buffer) > _HELD_ONCE:
+        elif sys.getrefcount(buffer) > IN_ATTRIBUTE_AND_NAMED:
             node.buffer = duplicate(buffer)
         return self.node.buffer  # type: ignore[return-value]
 
@@ -84,7 +82,7 @@ class Storage:
         old = self.node
         memory: Any = compute(old).buffer
         computed: Any = compute(node).buffer
-        if sys.getrefcount(old) > _HELD_ONCE:
+        if sys.getrefcount(old) > IN_ATTRIBUTE_AND_NAMED:
             # It was saved for a gradient, which must see the value as it was.
             old.buffer = duplicate(memory)
         ctypes.memmove(memory.address, computed.address, node.spec.nbytes)

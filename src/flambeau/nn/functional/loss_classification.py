@@ -20,6 +20,10 @@ def _class_dim(input: Tensor) -> int:
 
 
 def _check_target(input: Tensor, target: Tensor, dim: int) -> None:
+    if target.dtype not in (T.int64, T.uint8):
+        raise RuntimeError(
+            f"expected target dtype to be int64 or uint8 (Long or Byte), but got {target.dtype}"
+        )
     expected = (*input.shape[:dim], *input.shape[dim + 1 :])
     if tuple(target.shape) == expected:
         return
