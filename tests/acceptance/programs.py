@@ -10,6 +10,7 @@ import flambeau as torch
 from flambeau import nn
 
 BATCH, INPUTS, HIDDEN, OUTPUTS = 8, 16, 16, 4
+RATE = 1e-3  # of the programs by hand
 
 
 def nothing(number: int) -> None:
@@ -106,8 +107,8 @@ def by_hand() -> Program:
         grad_prediction = 2 * difference
         grad_w2 = active.t() @ grad_prediction
         grad_w1 = x.t() @ ((grad_prediction @ w2.t()) * (hidden > 0))
-        w1.sub_(1e-3 * grad_w1)
-        w2.sub_(1e-3 * grad_w2)
+        w1.sub_(RATE * grad_w1)
+        w2.sub_(RATE * grad_w2)
         return difference.pow(2).sum()
 
     return Program(step, [w1, w2], runs=runs)
@@ -125,7 +126,7 @@ def autograd() -> Program:
         loss.backward()
         with torch.no_grad():
             for weight in (w1, w2):
-                weight -= 1e-3 * weight.grad
+                weight -= RATE * weight.grad
                 weight.grad.zero_()
         return loss
 
@@ -159,7 +160,7 @@ def own_function() -> Program:
         loss = (Rectify.apply(x @ w1) @ w2 - y).pow(2).sum()
         loss.backward()
         for weight in (w1, w2):
-            weight.data -= 1e-3 * weight.grad.data
+            weight.data -= RATE * weight.grad.data
             weight.grad.data.zero_()
         return loss
 
@@ -169,13 +170,13 @@ def own_function() -> Program:
 def with_sgd() -> Program:
     """SGD with momentum."""
     model = network()
-    return trained(model, torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9))
+    return trained(model, torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9))
 
 
 def with_adam() -> Program:
     """Adam."""
     model = network()
-    return trained(model, torch.optim.Adam(model.parameters(), lr=1e-2))
+    return trained(model, torch.optim.Adam(model.parameters(), lr=RATE))
 
 
 def with_dropout() -> Program:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +27,7 @@ def i() -> Any:
     return torch.tensor([0, 1])
 
 
-BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str | None]] = {
     # Shapes
     "add": (lambda: x() + torch.ones(2), RuntimeError, r"size of tensor a \(3\).*b \(2\).*dim.* 1"),
     "add in place": (lambda: torch.ones(3).add_(x()), RuntimeError, r"output with shape \[3\]"),
@@ -42,7 +39,6 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "stack": (lambda: torch.stack([x(), torch.ones(2)]), RuntimeError, r"stack expects each"),
     "expand": (lambda: x().expand(4, 4), RuntimeError, r"expanded size"),
     "permute": (lambda: x().permute(0), RuntimeError, r"permute"),
-    "mse": (lambda: F.mse_loss(x(), torch.ones(2, 3, 1).sum((0, 2))[:2]), Exception, r""),
     "bool": (lambda: bool(x()), RuntimeError, r"more than one value is ambiguous"),
     "item": (lambda: x().item(), RuntimeError, r"6 elements cannot be converted to Scalar"),
     "backward": (lambda: (x().requires_grad_() * 2).backward(), RuntimeError, r"scalar outputs"),
@@ -56,19 +52,19 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "mask": (lambda: x()[torch.ones(3) > 0], IndexError, r"mask"),
     "set": (lambda: x().__setitem__(5, 0), IndexError, r"index 5 is out of bounds"),
     # Types
-    "add text": (lambda: x() + "1", TypeError, r""),
+    "add text": (lambda: x() + "1", TypeError, None),
     "mm types": (lambda: x() @ x().t().double(), RuntimeError, r"same dtype"),
     "result type": (lambda: torch.ones(2, dtype=torch.int64).add_(0.5), RuntimeError, r"cast"),
     "integers require": (lambda: i().requires_grad_(), RuntimeError, r"floating point"),
     "gather type": (lambda: torch.gather(x(), 0, x()), RuntimeError, r"int64"),
     "index type": (lambda: x()[torch.ones(1)], IndexError, r"long, int, byte or bool"),
-    "tensor": (lambda: torch.tensor([[1], [1, 2]]), ValueError, r"expected sequence of length 1"),
-    "tensor of text": (lambda: torch.tensor("1"), TypeError, r""),
+    "tensor": (lambda: torch.tensor([[1], [1, 2]]), ValueError, r"expected sequence of"),
+    "tensor of text": (lambda: torch.tensor("1"), TypeError, None),
     "leaf in place": (
         lambda: torch.ones(1, requires_grad=True).add_(1), RuntimeError, r"leaf Variable"
     ),
     "numpy": (lambda: torch.ones(1, requires_grad=True).numpy(), RuntimeError, r"requires grad"),
-    "target type": (lambda: F.nll_loss(x(), torch.ones(2)), RuntimeError, r"Long|int64|long"),
+    "target type": (lambda: F.nll_loss(x(), torch.ones(2)), RuntimeError, r"Long"),
     "target size": (
         lambda: F.cross_entropy(x(), torch.zeros(3, dtype=torch.int64)), ValueError, r"batch_size"
     ),
@@ -148,13 +144,16 @@ LOOKUPS = (
     by_gather, by_index, by_embedding, by_index_select, by_take, by_index_put, by_setting,
     by_scatter, by_index_add, by_nll_loss,
 )  # fmt: skip
+# Those that count negative indices from the end.
+FROM_THE_END = (by_index, by_take, by_index_put, by_setting)
 
 
 @pytest.mark.parametrize("lookup", LOOKUPS, ids=lambda one: one.__name__)
-@pytest.mark.parametrize("wrong", [5, -6])
-def test_indices_out_of_range(lookup: Callable[[Any, Any], Any], wrong: int) -> None:
-    if wrong < 0 and lookup is by_nll_loss:
-        wrong = -7
+@pytest.mark.parametrize("negative", [False, True])
+def test_indices_out_of_range(lookup: Callable[[Any, Any], Any], negative: bool) -> None:
+    wrong = 5
+    if negative:
+        wrong = -6 if lookup in FROM_THE_END else -1
     table, early, late = torch.arange(5.0), torch.zeros(2), torch.zeros(2)
     aside = torch.ones(2) * 3
     early.add_(1)  # done, whatever comes after it

@@ -200,7 +200,12 @@ WRAP_INDEX, INDEX, INDEX_PUT = WrapIndex(), IndexOp(), IndexPut()
 
 def wrap_index(positions: Node, size: int) -> Node:
     """int64 positions checked against `size`, negative ones counted from the end."""
-    return record(WRAP_INDEX, (positions,), (size,))
+    return record(WRAP_INDEX, (positions,), (size, -size))
+
+
+def check_range(positions: Node, size: int) -> Node:
+    """int64 positions checked to be from 0 up to `size`."""
+    return record(WRAP_INDEX, (positions,), (size, 0))
 
 
 def index(x: Node, indices: tuple[Node, ...], dims: tuple[int, ...]) -> Node:

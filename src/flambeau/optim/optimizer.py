@@ -75,6 +75,36 @@ def _observed(step: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+class _Settings:
+    """The settings of an optimizer: of live ones whether they are 0, of tensors which they are."""
+
+    def __init__(self, optimizer: Optimizer, live: frozenset[str]) -> None:
+        self.optimizer = optimizer
+        self.live = live
+        self.seen: list[Any] = []
+        self.ids: list[int] = []
+        self.found: list[Any] = []
+
+    def __call__(self) -> list[Any]:
+        groups = self.optimizer.param_groups
+        values: list[Any] = []
+        for group in groups:
+            values += group.values()
+        # The same objects are the same settings; to compare them takes longer.
+        ids = [*map(id, values)]
+        if ids != self.ids:
+            self.seen, self.ids = values, ids
+            self.found = [
+                self._value(name, value) for group in groups for name, value in group.items()
+            ]
+        return self.found
+
+    def _value(self, name: str, value: Any) -> Any:
+        if name == "params" or isinstance(value, Tensor):
+            return id(value)
+        return bool(value) if name in self.live else value
+
+
 class Optimizer:
     """Base class of optimizers: a subclass gives its defaults and defines `step`.
 
@@ -235,21 +265,12 @@ class Optimizer:
     def _captured(self, step: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """A step that is being captured: replayed only while the settings are the same."""
         live = self.live_settings if getattr(step, "reads_live", False) else frozenset()
-        guard(lambda: self._settings(live))
+        guard(_Settings(self, live))
         before = None if live else self._counters()
         result = step(self, *args, **kwargs)
         if before is not None and before != self._counters():
             interrupt("an optimizer changed Python numbers in its state")
         return result
-
-    def _settings(self, live: frozenset[str]) -> list[Any]:
-        """All settings; of live ones only whether they are 0, and of tensors which they are."""
-        return [
-            id(value) if isinstance(value, Tensor) else bool(value) if name in live else value
-            for group in self.param_groups
-            for name, value in group.items()
-            if name != "params"
-        ]
 
     def _counters(self) -> list[Any]:
         return [

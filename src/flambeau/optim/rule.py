@@ -92,6 +92,8 @@ class RuleOptimizer(Optimizer):
     def _decay(self, group: Group) -> float:
         """What weight decay multiplies the parameter by."""
         decay = group.get("weight_decay", 0)
+        if not decay:
+            return 0.0
         if self._decay_mode(group) == self.DECOUPLED:
             return 1 - number(group["lr"]) * decay
         return float(decay)

@@ -95,7 +95,12 @@ class Compiled:
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
         try:
-            key = _kind((args, kwargs), tensors), context.grad_enabled, context.inference
+            key = (
+                *[_kind(one, tensors) for one in args],
+                *[(name, _kind(one, tensors)) for name, one in kwargs.items()],
+                context.grad_enabled,
+                context.inference,
+            )
         except TypeError as error:
             self._decline(str(error))
             return self.function(*args, **kwargs)
@@ -180,9 +185,17 @@ class Compiled:
 def _kind(value: Any, tensors: list[Tensor]) -> Any:
     """What of an argument decides the graph; its tensors are collected on the way."""
     if isinstance(value, Tensor):
+        storage = value._storage
+        same_as = len(tensors)
+        for number, one in enumerate(tensors):
+            if one._storage is storage:
+                same_as = number
+                break
         tensors.append(value)
-        view, storage = value._view, value._storage
-        same_as = next(i for i, one in enumerate(tensors) if one._storage is storage)
+        if value._plain and type(value) is Tensor:
+            node = storage.node
+            return node.spec, node.requires_grad, same_as
+        view = value._view
         shown = None if view is None else (view.shape, view.strides, view.offset)
         # A parameter is one of the tensors that a function may also reach otherwise.
         own = None if type(value) is Tensor else storage

@@ -19,7 +19,8 @@ from flambeau.graph.node import FREED, Node
 from flambeau.graph.op import PARAMETER, SCALAR, Alias
 from flambeau.graph.recording import Recording, behind
 from flambeau.runtime.plan import Plan
-from flambeau.tensor.replay import Given, Gradient, Kept, Made, Place, Replay, Source, Target
+from flambeau.tensor.feed import Source
+from flambeau.tensor.replay import Given, Gradient, Kept, Made, Place, Replay, Target
 from flambeau.tensor.storage import Storage
 from flambeau.tensor.tensor import Tensor
 from flambeau.tensor.variables import tensors_in
@@ -183,7 +184,7 @@ class _Maker:
         targets = [
             Target(
                 self.arguments.get(id(one), -1),
-                None if id(one) in self.arguments else weakref.ref(one),
+                weakref.ref(one),
                 self.places[id(one)],
                 one.node.spec,
             )

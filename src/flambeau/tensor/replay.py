@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 import weakref
+from sys import getrefcount
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from flambeau.core.live import Live
+from flambeau.core.context import context
 from flambeau.core.references import IN_ATTRIBUTE, IN_ATTRIBUTE_AND_NAMED
 from flambeau.engine.capture import Guard
-from flambeau.engine.flush import compute, flush
+from flambeau.engine.flush import flush
 from flambeau.graph import faults
 from flambeau.graph.node import FREED, Node, Spec, describe_location
-from flambeau.graph.op import SCALAR, Op
-from flambeau.graph.recording import data
+from flambeau.graph.op import DATA, Op
 from flambeau.runtime.plan import Fault, Plan
-from flambeau.tensor.storage import Storage, duplicate
+from flambeau.tensor.feed import Feed, Source
+from flambeau.tensor.storage import Storage
 from flambeau.tensor.tensor import Tensor, wrap
 from flambeau.tensor.variables import same
-
-
-class Source(NamedTuple):
-    """Where a leaf's value comes from: an argument (by number), a storage, or the node itself."""
-
-    argument: int
-    storage: Storage | None
-    node: Node | None
-    spec: Spec
 
 
 class Place(NamedTuple):
@@ -39,10 +30,10 @@ class Place(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A storage that a replay writes: an argument's, or one that may be gone by then."""
+    """A storage that a replay writes: an argument's (if not -1), or one that may be gone then."""
 
     argument: int
-    storage: weakref.ref[Storage] | None
+    storage: weakref.ref[Storage]
     place: Place
     spec: Spec
 
@@ -96,148 +87,138 @@ class Replay:
     variables: list[Any]
     # By node position: the line that recorded it, where a fault may happen.
     lines: dict[int, Any]
-    taken: list[int] = field(init=False)
-    live: list[tuple[Node, Live]] = field(init=False)
-    outside: dict[int, tuple[Storage, Spec]] = field(init=False)
 
     def __post_init__(self) -> None:
-        outputs = self.plan.outputs if self.plan is not None else []
-        leaf_of = {number: leaf for number, (_, leaf) in enumerate(outputs) if leaf >= 0}
-        # Leaves whose memory the plan overwrites.
-        self.taken = sorted(leaf_of.values())
-        self.live = [
-            (one.node, one.node.attributes[0])
-            for one in self.sources
-            if one.node is not None
-            and one.node.op is SCALAR
-            and isinstance(one.node.attributes[0], Live)
+        self._feed = Feed(self.plan, self.sources) if self.plan is not None else None
+        # Storages that are not arguments, and what they have to hold.
+        self._outside = [
+            (one.storage, one.spec) for one in self.sources if one.storage is not None
         ]
-        self.outside = {
-            id(one.storage): (one.storage, one.spec)
-            for one in self.sources
-            if one.storage is not None
-        }
+        self._outside_ids = {id(storage) for storage, _ in self._outside}
+        self._read = [one for one in self.gradients if one.read]
+        self._set = [one for one in self.gradients if type(one.after) is not Kept]
         # Storages that are written where they are need no new node.
-        self._in_place = [one for one in self.targets if self._stays(one, leaf_of)]
-        self._moved = [one for one in self.targets if not self._stays(one, leaf_of)]
-
-    def _stays(self, target: Target, leaf_of: dict[int, int]) -> bool:
-        if target.place.kind != "output" or target.place.number not in leaf_of:
-            return False
-        source = self.sources[leaf_of[target.place.number]]
-        if target.argument >= 0:
-            return source.argument == target.argument
-        return (
-            source.storage is not None
-            and target.storage is not None
-            and source.storage is target.storage()
-        )
+        leaf_of = dict(enumerate(leaf for _, leaf in self.plan.outputs)) if self.plan else {}
+        self._overwritten: list[Storage] = []
+        self._moved: list[Target] = []
+        for target in self.targets:
+            leaf = leaf_of.get(target.place.number, -1) if target.place.kind == "output" else -1
+            source = self.sources[leaf] if leaf >= 0 else None
+            storage = source.storage if source is not None and target.argument < 0 else None
+            if storage is not None and storage is target.storage():
+                self._overwritten.append(storage)
+            else:
+                self._moved.append(target)
 
     # ------------------------------------------------------------------ whether it fits
 
     def bind(self, tensors: list[Tensor], variables: list[Any]) -> list[Tensor] | None:
         """The tensors to work on; None where this is not what the function would now do."""
-        if not same(variables, self.variables):
+        if variables is not self.variables and not same(variables, self.variables):
             return None
         for read, value in self.guards:
             if read() != value:
                 return None
-        bound = list(tensors)
-        for one in self.gradients:
-            if one.read and not self._bind_gradient(one, bound):
-                return None
-        for storage, spec in self.outside.values():
+        bound = tensors
+        if self._read:
+            bound = tensors.copy()
+            for one in self._read:
+                if not _bind_gradient(one, bound):
+                    return None
+        for storage, spec in self._outside:
             if storage.node.spec is not spec:
                 return None
         for tensor in bound:
-            if id(tensor._storage) in self.outside:
+            if id(tensor._storage) in self._outside_ids:
                 return None
-        return None if self._writes_shared(bound) else bound
-
-    @staticmethod
-    def _bind_gradient(gradient: Gradient, bound: list[Tensor]) -> bool:
-        owner = _owner(gradient, bound)
-        found = None if owner is None else owner._grad
-        if found is None:
-            return gradient.before is None and owner is not None
-        if found._view is not None or found._storage.node.spec is not gradient.before:
-            return False
-        bound.append(found)
-        return True
-
-    def _writes_shared(self, bound: list[Tensor]) -> bool:
-        """Whether NumPy looks at memory that is to be written."""
-        for one in self.targets:
-            storage = _storage_of(one, bound)
-            if storage is not None and storage.shared is not None and storage.is_shared():
-                return True
-        return False
+        # NumPy is to see what is written to memory that it looks at.
+        for storage in self._overwritten:
+            if storage.shared is not None and storage.is_shared():
+                return None
+        for target in self._moved:
+            written = _storage_of(target, bound)
+            if written is not None and written.shared is not None and written.is_shared():
+                return None
+        return bound
 
     # ------------------------------------------------------------------ running
 
     def run(self, bound: list[Tensor]) -> Any:
         """Replay on what `bind` gave."""
         # What was recorded before comes before; it may draw random numbers.
-        flush()
+        if context.recording is not None:
+            flush()
         for action in self.before:
             action()
-        for node, number in self.live:
-            node.attributes = (number.read(),)
-        leaves: list[Any] = []
-        results: Results = {"output": (), "leaf": leaves}
-        if self.plan is not None:
-            results["output"] = self._execute(self.plan, bound, leaves)
-        for target in self._in_place:
-            storage = _storage_of(target, bound)
-            if storage is not None:
-                storage.version += 1
+        results: Results = {}
+        if self._feed is not None:
+            try:
+                results["output"], results["leaf"] = self._feed.run(bound)
+            except Fault as fault:
+                where = describe_location(self.lines[fault.position])
+                raise faults.exception(fault.code, fault.value, fault.bound, where) from None
+        for storage in self._overwritten:
+            storage.version += 1
         for target in self._moved:
-            storage = _storage_of(target, bound)
-            if storage is not None:
-                storage.node = data(_buffer(target.place, results), target.spec)
-                storage.version += 1
-                storage.parameter = None
+            written = _storage_of(target, bound)
+            if written is not None:
+                _, _, (kind, number), spec = target
+                written.node = Node(DATA, (), (), spec, False, results[kind][number])
+                written.version += 1
+                written.parameter = None
         made: dict[int, Tensor] = {}
-        result = _filled(self.template, bound, results, made)
-        for gradient in self.gradients:
-            if type(gradient.after) is not Kept:
-                owner = _owner(gradient, bound)
-                if owner is not None:
-                    owner._grad = _filled(gradient.after, bound, results, made)
-        return result
-
-    def _execute(self, plan: Plan, bound: list[Tensor], leaves: list[Any]) -> list[Any]:
-        storages = [
-            bound[argument]._storage if argument >= 0 else storage
-            for argument, storage, _, _ in self.sources
-        ]
-        for number in self.taken:
-            _make_sole(storages[number])
-        for (_, _, node, _), storage in zip(self.sources, storages, strict=True):
-            leaf: Any = node if storage is None else storage.node
-            if leaf.buffer is None and leaf.op is not SCALAR:
-                compute(leaf)
-            leaves.append(leaf)
-        try:
-            return plan.run(leaves)
-        except Fault as fault:
-            where = describe_location(self.lines[fault.position])
-            raise faults.exception(fault.code, fault.value, fault.bound, where) from None
+        for gradient in self._set:
+            owner = _owner(gradient, bound)
+            if owner is not None:
+                _set_gradient(owner, gradient.after, bound, results, made)
+        return _filled(self.template, bound, results, made)
 
 
 def _owner(gradient: Gradient, bound: list[Tensor]) -> Tensor | None:
     return bound[gradient.argument] if gradient.argument >= 0 else gradient.owner()
 
 
+def _bind_gradient(gradient: Gradient, bound: list[Tensor]) -> bool:
+    owner = _owner(gradient, bound)
+    found = None if owner is None else owner._grad
+    if found is None:
+        return gradient.before is None and owner is not None
+    if found._view is not None or found._storage.node.spec is not gradient.before:
+        return False
+    bound.append(found)
+    return True
+
+
+def _set_gradient(
+    owner: Tensor, after: Any, bound: list[Tensor], results: Results, made: dict[int, Tensor]
+) -> None:
+    """A new gradient; the old one's tensor is used again if nobody else can see it."""
+    if type(after) is Made and after.identity not in made:
+        old = owner._grad
+        if old is not None and getrefcount(old) == IN_ATTRIBUTE_AND_NAMED and _is_sole(old):
+            node = old._storage.node
+            if node.op is DATA and node.spec is after.spec:
+                node.buffer = results[after.place.kind][after.place.number]
+                old._storage.version += 1
+                made[after.identity] = old
+                return
+    owner._grad = _filled(after, bound, results, made)
+
+
+def _is_sole(tensor: Tensor) -> bool:
+    """Whether nothing but the tensor refers to its storage and its value."""
+    storage = tensor._storage
+    return (
+        tensor._plain
+        and storage.shared is None
+        and storage.parameter is None
+        and getrefcount(storage) == IN_ATTRIBUTE_AND_NAMED
+        and getrefcount(storage.node) == IN_ATTRIBUTE
+    )
+
+
 def _storage_of(target: Target, bound: list[Tensor]) -> Storage | None:
-    if target.argument >= 0:
-        return bound[target.argument]._storage
-    return target.storage() if target.storage is not None else None
-
-
-def _buffer(place: Place, results: Results) -> Any:
-    found = results[place.kind][place.number]
-    return found if place.kind == "output" else found.buffer
+    return target.storage() if target.argument < 0 else bound[target.argument]._storage
 
 
 def _filled(template: Any, bound: list[Tensor], results: Results, made: dict[int, Tensor]) -> Any:
@@ -260,24 +241,9 @@ def _filled(template: Any, bound: list[Tensor], results: Results, made: dict[int
 
 
 def _new(made: Made, results: Results) -> Tensor:
-    buffer = _buffer(made.place, results)
-    if made.history is None:
-        return wrap(data(buffer, made.spec))
-    node = Node(made.history, (), (), made.spec, True, buffer)
+    (kind, number), spec, _, history = made
+    if history is None:
+        return wrap(Node(DATA, (), (), spec, False, results[kind][number]))
+    node = Node(history, (), (), spec, True, results[kind][number])
     node.owner = FREED
     return wrap(node)
-
-
-def _make_sole(storage: Storage | None) -> None:
-    """See that overwriting the storage's buffer changes no other value."""
-    if storage is None:
-        return
-    node: Any = storage.node
-    alias = storage.parameter
-    # Beside the storage there may be the alias that reads it as a parameter.
-    expected = IN_ATTRIBUTE_AND_NAMED + (alias is not None and alias.inputs[:1] == (node,))
-    if node.buffer is None:
-        compute(node)
-    if sys.getrefcount(node) > expected or sys.getrefcount(node.buffer) > IN_ATTRIBUTE:
-        storage.node = data(duplicate(node.buffer), node.spec)
-        storage.parameter = None

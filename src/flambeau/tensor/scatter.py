@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flambeau.autograd.aliases import HISTORY
@@ -13,7 +14,7 @@ from flambeau.graph.recording import record, scalar
 from flambeau.ops import algebra, extrema
 from flambeau.ops.arithmetic import floor_div
 from flambeau.ops.comparison import eq
-from flambeau.ops.indexing import index, index_put, wrap_index
+from flambeau.ops.indexing import check_range, index, index_put, wrap_index
 from flambeau.ops.scan import cumsum
 from flambeau.ops.selection import cast, where
 from flambeau.ops.shape import expand, full, iota, reshape
@@ -90,23 +91,30 @@ def gather(
     tensor([[1],
             [4]])
     """
+    return finish(_gathered_anywhere(input, dim, index, check_range), out)
+
+
+def _gathered_anywhere(
+    input: Tensor, dim: int, index: Tensor, check: Callable[[Node, int], Node]
+) -> Node:
     positions = check_index("gather", index)
     shape = positions.spec.shape
     node, positions = _at_least_one_dim(input.node), _at_least_one_dim(positions)
     dim = normalize_dim(dim, len(node.spec.shape))
     if positions.spec.numel:
         _check_sizes("gather", node, dim, positions, None)
-        found = gathered(node, dim, wrap_index(positions, node.spec.shape[dim]))
+        found = gathered(node, dim, check(positions, node.spec.shape[dim]))
     else:
         found = slice_(reshape(node, (node.spec.numel,)), (0,), (1,), (0,))
-    return finish(reshape(found, shape), out)
+    return reshape(found, shape)
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """`gather` with the other dimensions broadcast; on the flattened input without `dim`."""
     if dim is None:
         flat = wrap(reshape(input.node, (input.node.spec.numel,)))
-        return gather(flat, 0, wrap(reshape(indices.node, (indices.node.spec.numel,))))
+        everything = wrap(reshape(indices.node, (indices.node.spec.numel,)))
+        return wrap(_gathered_anywhere(flat, 0, everything, wrap_index))
     rank = len(input.shape)
     dim = normalize_dim(dim, rank)
     own, other = tuple(input.shape), tuple(indices.shape)
@@ -120,7 +128,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     )
     node = expand(input.node, (*common[:dim], own[dim], *common[dim + 1 :]))
     at = expand(indices.node, (*common[:dim], other[dim], *common[dim + 1 :]))
-    return gather(wrap(distinct(node, input.node)), dim, wrap(distinct(at, indices.node)))
+    values, places = wrap(distinct(node, input.node)), wrap(distinct(at, indices.node))
+    return wrap(_gathered_anywhere(values, dim, places, wrap_index))
 
 
 def _scatter_operands(
@@ -142,7 +151,7 @@ def _scatter_operands(
         if at.spec.numel:
             _check_sizes(op, node, dim, at, None)
         values = full(at.spec.shape, plain(src, node.dtype), node.dtype)
-    places = places_along(wrap_index(at, node.spec.shape[dim]), dim) if at.spec.numel else ()
+    places = places_along(check_range(at, node.spec.shape[dim]), dim) if at.spec.numel else ()
     return node, dim, places, values
 
 
@@ -297,7 +306,8 @@ def _vector_index(op: str, input: Tensor, dim: int, at: Tensor) -> tuple[Node, i
     positions = _at_least_one_dim(check_index(op, at))
     node = _at_least_one_dim(input.node)
     dim = normalize_dim(dim, len(node.spec.shape))
-    return node, dim, wrap_index(positions, node.spec.shape[dim])
+    check = wrap_index if op == "index_fill" else check_range
+    return node, dim, check(positions, node.spec.shape[dim])
 
 
 def index_add(

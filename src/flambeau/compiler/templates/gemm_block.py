@@ -38,7 +38,7 @@ def emit_block(
 
 def load_slot(builder: ir.IRBuilder, args: ir.Value, slot: int) -> ir.Value:
     """One argument of a kernel, as i64."""
-    return builder.load(builder.gep(args, [i64(slot)]))
+    return builder.load(builder.gep(args, [i64(int(slot))]))
 
 
 def keep_simple(function: ir.Function) -> None:

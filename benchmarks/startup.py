@@ -1,0 +1,172 @@
+"""What flambeau costs besides its kernels: import, first step, recording, replaying.
+
+For example: python benchmarks/startup.py
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+RUNS = 5
+STEPS = 300
+
+# Each prints seconds as its last line.
+IMPORT = """
+from time import perf_counter
+start = perf_counter()
+import flambeau
+print(perf_counter() - start)
+"""
+FIRST_STEP = """
+from time import perf_counter
+import flambeau as torch
+torch.manual_seed(0)
+x, y = torch.randn(64, 1000), torch.randn(64, 10)
+w1 = torch.randn(1000, 100, requires_grad=True)
+w2 = torch.randn(100, 10, requires_grad=True)
+start = perf_counter()
+loss = ((x @ w1).clamp(min=0) @ w2 - y).pow(2).sum()
+loss.item()
+loss.backward()
+with torch.no_grad():
+    for weight in (w1, w2):
+        weight -= 1e-6 * weight.grad
+        weight.grad.zero_()
+w1[0, 0].item()
+print(perf_counter() - start)
+"""
+
+
+def in_a_process(code: str, cache: str) -> float:
+    """The seconds that the code prints when it is run in a new process."""
+    environment = {**os.environ, "FLAMBEAU_CACHE": cache}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def startup() -> dict[str, float]:
+    """Median seconds of importing and of the first step, with caches empty and filled."""
+    found: dict[str, list[float]] = {}
+    for _ in range(RUNS):
+        with tempfile.TemporaryDirectory() as cache:
+            found.setdefault("import, with NumPy", []).append(in_a_process(IMPORT, cache))
+            found.setdefault("first step, empty cache", []).append(in_a_process(FIRST_STEP, cache))
+            found.setdefault("first step, filled cache", []).append(in_a_process(FIRST_STEP, cache))
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
+def autograd_step(inputs: int, hidden: int) -> Callable[[], Any]:
+    """The tutorial's step, as its autograd program does it."""
+    import flambeau as torch
+
+    torch.manual_seed(0)
+    x, y = torch.randn(64, inputs), torch.randn(64, 10)
+    w1 = torch.randn(inputs, hidden, requires_grad=True)
+    w2 = torch.randn(hidden, 10, requires_grad=True)
+
+    def step() -> Any:
+        loss = ((x @ w1).clamp(min=0) @ w2 - y).pow(2).sum()
+        loss.backward()
+        with torch.no_grad():
+            for weight in (w1, w2):
+                weight -= 1e-6 * weight.grad
+                weight.grad.zero_()
+        return loss
+
+    return step
+
+
+def module_step(inputs: int, hidden: int, name: str) -> Callable[[], Any]:
+    """The tutorial's step with modules and an optimizer."""
+    import flambeau as torch
+    from flambeau import nn
+
+    torch.manual_seed(0)
+    x, y = torch.randn(64, inputs), torch.randn(64, 10)
+    model = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, 10))
+    optimizer = getattr(torch.optim, name)(model.parameters(), lr=1e-6)
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(x), y, reduction="sum")
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def recording(step: Callable[[], Any]) -> float:
+    """Median seconds of Python from the beginning of a step until it is to be computed."""
+    import flambeau as torch
+
+    times = []
+    for _ in range(STEPS):
+        start = perf_counter()
+        loss = step()
+        times.append(perf_counter() - start)
+        torch.flush()
+        del loss
+    return statistics.median(times)
+
+
+def replaying(step: Callable[[], Any]) -> float:
+    """Median seconds of a captured call, less the time of its kernels in the same call."""
+    import flambeau as torch
+    from flambeau.runtime.cpu.executor import Program
+
+    kernels: list[float] = []
+    run = Program.run
+
+    def timed(program: Program, slots: Any) -> Any:
+        start = perf_counter()
+        try:
+            return run(program, slots)
+        finally:
+            kernels.append(perf_counter() - start)
+
+    captured = torch.compile(step, fullgraph=True)
+    for _ in range(5):
+        captured()
+    times = []
+    Program.run = timed  # type: ignore[method-assign]
+    try:
+        for _ in range(STEPS):
+            kernels.clear()
+            start = perf_counter()
+            captured()
+            times.append(perf_counter() - start - sum(kernels))
+    finally:
+        Program.run = run  # type: ignore[method-assign]
+    return statistics.median(times)
+
+
+def main() -> int:
+    rows = [(name, f"{1e3 * seconds:8.0f} ms") for name, seconds in startup().items()]
+    micro = {"recording the autograd program": recording(autograd_step(1000, 100))}
+    steps = {
+        "autograd program": autograd_step(1000, 100),
+        "modules, SGD": module_step(1000, 100, "SGD"),
+        "modules, Adam": module_step(1000, 100, "Adam"),
+    }
+    micro |= {f"replaying beyond kernels: {name}": replaying(one) for name, one in steps.items()}
+    rows += [(name, f"{1e6 * seconds:8.1f} µs") for name, seconds in micro.items()]
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name:{width}} {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+    os.environ["PYTHONPATH"] = sys.path[0]
+    sys.exit(main())
