@@ -11,9 +11,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+import flambeau as torch
+from flambeau import nn
+from flambeau.runtime.cpu.executor import Program
 
 RUNS = 5
 STEPS = 300
@@ -66,8 +69,6 @@ def startup() -> dict[str, float]:
 
 def autograd_step(inputs: int, hidden: int) -> Callable[[], Any]:
     """The tutorial's step, as its autograd program does it."""
-    import flambeau as torch
-
     torch.manual_seed(0)
     x, y = torch.randn(64, inputs), torch.randn(64, 10)
     w1 = torch.randn(inputs, hidden, requires_grad=True)
@@ -87,9 +88,6 @@ def autograd_step(inputs: int, hidden: int) -> Callable[[], Any]:
 
 def module_step(inputs: int, hidden: int, name: str) -> Callable[[], Any]:
     """The tutorial's step with modules and an optimizer."""
-    import flambeau as torch
-    from flambeau import nn
-
     torch.manual_seed(0)
     x, y = torch.randn(64, inputs), torch.randn(64, 10)
     model = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, 10))
@@ -107,8 +105,6 @@ def module_step(inputs: int, hidden: int, name: str) -> Callable[[], Any]:
 
 def recording(step: Callable[[], Any]) -> float:
     """Median seconds of Python from the beginning of a step until it is to be computed."""
-    import flambeau as torch
-
     times = []
     for _ in range(STEPS):
         start = perf_counter()
@@ -121,9 +117,6 @@ def recording(step: Callable[[], Any]) -> float:
 
 def replaying(step: Callable[[], Any]) -> float:
     """Median seconds of a captured call, less the time of its kernels in the same call."""
-    import flambeau as torch
-    from flambeau.runtime.cpu.executor import Program
-
     kernels: list[float] = []
     run = Program.run
 
@@ -167,6 +160,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-    os.environ["PYTHONPATH"] = sys.path[0]
     sys.exit(main())

@@ -198,8 +198,8 @@ def with_changing_rate() -> Program:
     optimizer = torch.optim.SGD(model.parameters(), **options)
 
     def change(number: int) -> None:
-        for name in options:
-            optimizer.param_groups[0][name] = options[name] / (1 + number)
+        for name, value in options.items():
+            optimizer.param_groups[0][name] = value / (1 + number)
 
     return trained(model, optimizer, between=change)
 

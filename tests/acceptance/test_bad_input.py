@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -227,11 +227,11 @@ def run_python(code: str, cache: Path, **variables: str) -> subprocess.Completed
 
 
 @pytest.fixture(scope="module")
-def filled_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+def filled_cache(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("cache")
     done = run_python(TRAIN, folder)
     assert (done.returncode, done.stderr) == (0, "")
-    yield folder, done.stdout
+    return folder, done.stdout
 
 
 @pytest.mark.parametrize(

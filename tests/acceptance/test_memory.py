@@ -72,15 +72,15 @@ def test_buffers_return_after_errors() -> None:
     before = live_buffers()
     table = torch.arange(4.0)
 
-    def fail(index: int) -> None:
+    def fail(table: Any, index: int) -> None:
         picked = table[torch.tensor([index])] * torch.rand(3)
         picked.tolist()
 
-    fail(0)
+    fail(table, 0)
     during = live_buffers()
     for _ in range(20):
         with pytest.raises(IndexError):
-            fail(7)
+            fail(table, 7)
         with pytest.raises(RuntimeError):
             table @ torch.ones(5)
     assert live_buffers() == during

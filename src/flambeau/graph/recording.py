@@ -60,6 +60,12 @@ class Recording:
                 position = source.position
                 uses[position] += 1
                 entry.append(position)
+            elif source.op is SCALAR:
+                leaves = self.leaves
+                number = self.leaf_positions.setdefault(id(source), len(leaves))
+                if number == len(leaves):
+                    leaves.append(source)
+                entry.append(-1 - number)
             else:
                 entry.append(self._enter(source))
         node.recording = self

@@ -46,7 +46,9 @@ class Feed:
             if one.storage is not None
         ]
         # Buffers by leaf: here those of nodes, which stay.
-        self._buffers: list[Any] = [None if one.node is None else one.node.buffer for one in sources]
+        self._buffers: list[Any] = [
+            None if one.node is None else one.node.buffer for one in sources
+        ]
         # The slots that hold numbers, and which of these are to be read anew.
         self._numbers: list[int] = []
         self._live: list[int] = []
@@ -105,4 +107,3 @@ def _buffer(storage: Storage, taken: bool) -> Buffer:
             storage.parameter = None
     buffer: Buffer = node.buffer
     return buffer
-

@@ -174,7 +174,7 @@ class _Maker:
     def make(self, plan: Plan | None, result: Any, variables: list[Any]) -> Replay:
         """The replay; the recording has been run."""
         self.places = {
-            key: home if home.kind == "leaf" else _result(plan, home)
+            key: Place(*plan.results[home.number]) if plan and home.kind == "position" else home
             for key, home in self.homes.items()
         }
         fresh = {id(one._storage) for one in self.returned}
@@ -271,11 +271,6 @@ def _home(storage: Storage, recording: Recording, leaves: dict[int, Place]) -> P
     if node.recording is recording:
         return Place("position", node.position)
     return leaves[id(behind(node))]
-
-
-def _result(plan: Plan | None, home: Place) -> Place:
-    assert plan is not None
-    return Place(*plan.results[home.number])
 
 
 def _freed(tensor: Tensor) -> bool:

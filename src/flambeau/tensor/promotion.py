@@ -92,6 +92,9 @@ def operands(first: Any, second: Any) -> tuple[Node, Node]:
             b = second.node
             if a.spec.dtype is b.spec.dtype:
                 return a, b
+        elif type(second) is float and a.spec.dtype.category == 2:
+            # The most frequent case by far.
+            return a, scalar(second, a.spec.dtype)
         elif isinstance(second, NUMBERS):
             kind = with_number(a.spec.dtype, second)
             return cast(a, kind), scalar(plain(second, kind), kind)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from sys import getrefcount
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from sys import getrefcount
 from typing import Any, NamedTuple
 
 from flambeau.core.context import context
@@ -91,9 +91,7 @@ class Replay:
     def __post_init__(self) -> None:
         self._feed = Feed(self.plan, self.sources) if self.plan is not None else None
         # Storages that are not arguments, and what they have to hold.
-        self._outside = [
-            (one.storage, one.spec) for one in self.sources if one.storage is not None
-        ]
+        self._outside = [(one.storage, one.spec) for one in self.sources if one.storage is not None]
         self._outside_ids = {id(storage) for storage, _ in self._outside}
         self._read = [one for one in self.gradients if one.read]
         self._set = [one for one in self.gradients if type(one.after) is not Kept]
@@ -114,7 +112,7 @@ class Replay:
 
     def bind(self, tensors: list[Tensor], variables: list[Any]) -> list[Tensor] | None:
         """The tensors to work on; None where this is not what the function would now do."""
-        if variables is not self.variables and not same(variables, self.variables):
+        if not same(variables, self.variables):
             return None
         for read, value in self.guards:
             if read() != value:
@@ -122,24 +120,26 @@ class Replay:
         bound = tensors
         if self._read:
             bound = tensors.copy()
-            for one in self._read:
-                if not _bind_gradient(one, bound):
-                    return None
+            if not all(_bind_gradient(one, bound) for one in self._read):
+                return None
+        return bound if self._fits(bound) and not self._writes_shared(bound) else None
+
+    def _fits(self, bound: list[Tensor]) -> bool:
         for storage, spec in self._outside:
             if storage.node.spec is not spec:
-                return None
-        for tensor in bound:
-            if id(tensor._storage) in self._outside_ids:
-                return None
-        # NumPy is to see what is written to memory that it looks at.
+                return False
+        return all(id(one._storage) not in self._outside_ids for one in bound)
+
+    def _writes_shared(self, bound: list[Tensor]) -> bool:
+        """Whether NumPy looks at memory that is to be written, and has to see it."""
         for storage in self._overwritten:
             if storage.shared is not None and storage.is_shared():
-                return None
+                return True
         for target in self._moved:
             written = _storage_of(target, bound)
             if written is not None and written.shared is not None and written.is_shared():
-                return None
-        return bound
+                return True
+        return False
 
     # ------------------------------------------------------------------ running
 
