@@ -34,6 +34,7 @@ format: $(VENV)/.dev
 conformance: $(VENV)/.dev $(VENV)/.peers
 	$(BIN)/python -m pytest tests/against_torch
 	$(BIN)/python benchmarks/conformance.py $(SHARED)/conformance
+	$(BIN)/python benchmarks/tutorial.py $(SHARED)/tutorial
 
 bench: $(VENV)/.peers
 	$(BIN)/python benchmarks/beside_torch.py

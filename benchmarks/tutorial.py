@@ -48,10 +48,9 @@ def main() -> int:
     options.add_argument("folder", type=Path)
     folder = options.parse_args().folder
     known = json.loads((folder / "expected_losses.json").read_text())
+    known = {name: one for name, one in known.items() if not name.endswith("_numpy.py")}
     failed = 0
     for name, expected in known.items():
-        if name.endswith("_numpy.py"):
-            continue
         wrong = deviations(losses(folder / name), expected)
         failed += bool(wrong)
         print(f"{'differs' if wrong else 'agrees '}  {name}  {'; '.join(wrong)}", flush=True)
