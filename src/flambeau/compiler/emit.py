@@ -18,7 +18,7 @@ from llvmlite import ir
 
 from flambeau.compiler.arguments import Arguments
 from flambeau.compiler.emit_value import SectionEmitter, compute, constant, eval_integer
-from flambeau.compiler.kernel import Instruction, Kernel, Section
+from flambeau.compiler.kernel import Instruction, Kernel, Section, varying_values
 from flambeau.compiler.work import BLOCK, GROUP, chunk_size
 from flambeau.core.dtypes import dtype
 from flambeau.runtime.llvm.blocks import I8, I64, for_range, i64, splat
@@ -52,26 +52,6 @@ def emit_kernel(
         else:
             writer.lane_item(item.index)
     builder.ret_void()
-
-
-def varying_values(kernel: Kernel, axis: int) -> set[int]:
-    """The values that differ between lanes."""
-    varying: set[int] = set()
-    for section in kernel.sections:
-        for number, one in section.code:
-            indices = [index for index, _ in one.guards]
-            indices += [] if one.at is None else [one.at]
-            vary = any(
-                index.factor(axis) or any(value in varying for value, _ in index.values)
-                for index in indices
-            )
-            if one.op == "reduce":
-                vary = kernel.lanes_along == "outer"
-            elif one.op == "product" or any(operand in varying for operand in one.operands):
-                vary = True
-            if vary:
-                varying.add(number)
-    return varying
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flambeau.compiler.arguments import Arguments, number_arguments
-from flambeau.compiler.kernel import Kernel
+from flambeau.compiler.kernel import Kernel, varying_values
 from flambeau.compiler.nest import Domain, NestBuilder
 from flambeau.compiler.numbering import Numbering
 from flambeau.graph.node import Node
@@ -49,7 +49,6 @@ class Epilogue:
         mask: ir.Value,
     ) -> ir.Value:
         """The elements for a vector of sums at (batch, row, first column)."""
-        from flambeau.compiler.emit import varying_values
         from flambeau.compiler.emit_value import SectionEmitter
 
         axis = len(self.kernel.outer) - 1

@@ -82,6 +82,26 @@ class Kernel:
         return number
 
 
+def varying_values(kernel: Kernel, axis: int) -> set[int]:
+    """The values that differ between lanes."""
+    varying: set[int] = set()
+    for section in kernel.sections:
+        for number, one in section.code:
+            indices = [index for index, _ in one.guards]
+            indices += [] if one.at is None else [one.at]
+            vary = any(
+                index.factor(axis) or any(value in varying for value, _ in index.values)
+                for index in indices
+            )
+            if one.op == "reduce":
+                vary = kernel.lanes_along == "outer"
+            elif one.op == "product" or any(operand in varying for operand in one.operands):
+                vary = True
+            if vary:
+                varying.add(number)
+    return varying
+
+
 def register_kind(kind: dtype) -> dtype:
     """The type a value of this element type has in registers."""
     return dtypes.float32 if kind in (dtypes.float16, dtypes.bfloat16) else kind
