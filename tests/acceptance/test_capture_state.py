@@ -342,6 +342,28 @@ def test_a_new_value_of_a_variable() -> None:
     assert function(torch.ones(2)).tolist() == [3.0] * 2
 
 
+def test_closures_that_share_their_code() -> None:
+    factors = [1.0, 2.0]
+
+    def scaling(number: int) -> Any:
+        factor = factors[number]
+
+        def scaled(x: Any) -> Any:
+            return x * factor
+
+        def change(value: float) -> None:
+            nonlocal factor
+            factor = value
+
+        return scaled, change
+
+    (first, _), (second, change_second) = scaling(0), scaling(1)
+    both = torch.compile(lambda x: first(x) + second(x))
+    for value in (2.0, 2.0, 5.0, -0.0):
+        change_second(value)
+        assert both(torch.ones(1)).item() == 1 + value
+
+
 GLOBAL = 1.0
 
 

@@ -7,6 +7,7 @@ of the functions it calls by a global name or through its closure.
 from __future__ import annotations
 
 import dis
+import operator
 import random
 import sys
 import types
@@ -25,52 +26,61 @@ class Variables:
     """What a function reads from outside, apart from its arguments."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._reads: list[Callable[[], Any]] = []
+        self._cells: list[types.CellType] = []
+        self._globals: list[tuple[dict[str, Any], str]] = []
         self.changed: str | None = None
         method = getattr(function, "__self__", None)
         self._object = method if hasattr(method, "__dict__") else None
-        self._seen: set[types.CodeType] = set()
+        self._seen: set[types.FunctionType] = set()
         plain = getattr(function, "__func__", function)
         if isinstance(plain, types.FunctionType) and not _is_own(plain):
             self._follow(plain)
 
     def values(self) -> list[Any]:
         """The values now."""
-        found = [read() for read in self._reads]
+        try:
+            found = [one.cell_contents for one in self._cells]
+        except ValueError:  # one is not bound yet
+            found = [_content(one) for one in self._cells]
+        found += [variables.get(name) for variables, name in self._globals]
         if self._object is not None:
             found += [one for one in vars(self._object).values() if type(one) in _PLAIN]
         return found
 
     def _follow(self, function: types.FunctionType) -> None:
-        if function.__code__ in self._seen:
+        if function in self._seen:
             return
-        self._seen.add(function.__code__)
-        names = function.__code__.co_freevars
+        self._seen.add(function)
         for cell in function.__closure__ or ():
-            self._add(lambda cell=cell: _content(cell))  # type: ignore[misc]
+            if self._matters(_content(cell)):
+                self._cells.append(cell)
+        variables = function.__globals__
         for name in _global_names(function.__code__):
-            if name in function.__globals__:
-                variables = function.__globals__
-                self._add(lambda name=name, known=variables: known.get(name))  # type: ignore[misc]
+            if name in variables and self._matters(variables[name]):
+                self._globals.append((variables, name))
+        names = function.__code__.co_freevars
         self.changed = self.changed or _assigned(function.__code__, names)
 
-    def _add(self, read: Callable[[], Any]) -> None:
-        value = read()
+    def _matters(self, value: Any) -> bool:
+        """Whether to see a variable with this value; one with a function is followed."""
         if isinstance(value, types.ModuleType) or _is_own(value):
-            return
-        self._reads.append(read)
+            return False
         if isinstance(value, types.FunctionType):
             self._follow(value)
+        return True
 
 
 def same(one: list[Any], other: list[Any]) -> bool:
     """Whether variables have the same values: plain ones are compared, others are objects."""
     if len(one) != len(other):
         return False
+    if all(map(operator.is_, one, other)):
+        return True
     for left, right in zip(one, other, strict=True):
         if left is right:
             continue
-        if type(left) is not type(right) or type(left) not in _PLAIN or left != right:
+        # By their texts: 0.0 is not -0.0, and NaN is NaN.
+        if type(left) is not type(right) or type(left) not in _PLAIN or repr(left) != repr(right):
             return False
     return True
 
