@@ -203,15 +203,14 @@ def _topological(outputs: Sequence[Node]) -> list[Node]:
     """All nodes that gradients flow through, inputs before what is made of them."""
     order: list[Node] = []
     seen: set[Node] = set()
-    # Each node twice: to visit its sources, and to be listed after them.
-    stack = [(output, False) for output in outputs if output.requires_grad]
+    # Each node twice: to visit its sources, and (as None and the node) to be listed after them.
+    stack: list[Node | None] = [output for output in outputs if output.requires_grad]
     while stack:
-        node, visited = stack.pop()
-        if visited:
-            order.append(node)
+        node = stack.pop()
+        if node is None:
+            order.append(stack.pop())  # type: ignore[arg-type]
         elif node not in seen:
             seen.add(node)
-            stack.append((node, True))
-            following = [one for one in sources(node) if one.requires_grad and one not in seen]
-            stack.extend([(one, False) for one in following])
+            stack += (node, None)
+            stack += [one for one in sources(node) if one.requires_grad and one not in seen]
     return order

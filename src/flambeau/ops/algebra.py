@@ -70,6 +70,10 @@ class Mul(Pointwise):
 
     def gradient(self, grad: Node, node: Node, **_: Any) -> tuple[Node | None, ...]:
         a, b = node.inputs
+        if a is b:
+            # A square: both gradients are one.
+            half = mul(grad, a)
+            return add(half, half), None
         return (
             mul(grad, b) if a.requires_grad else None,
             mul(grad, a) if b.requires_grad else None,

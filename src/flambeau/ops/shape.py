@@ -131,8 +131,10 @@ def kept_as_ones(shape: Shape, dims: tuple[int, ...]) -> Shape:
 
 def broadcast_back(x: Node, node: Node) -> Node:
     """A value of the reduced shape, expanded to the shape of the reduction's input."""
-    shape = node.inputs[0].shape
-    return expand(reshape(x, kept_as_ones(shape, node.attributes[0])), shape)
+    shape, dims = node.inputs[0].shape, node.attributes[0]
+    if len(dims) < len(shape):
+        x = reshape(x, kept_as_ones(shape, dims))
+    return expand(x, shape)
 
 
 class Fold(Reduction):
