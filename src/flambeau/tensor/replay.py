@@ -120,23 +120,24 @@ class Replay:
         bound = tensors
         if self._read:
             bound = tensors.copy()
-            if not all(_bind_gradient(one, bound) for one in self._read):
-                return None
-        return bound if self._fits(bound) and not self._writes_shared(bound) else None
-
-    def _fits(self, bound: list[Tensor]) -> bool:
+            for one in self._read:
+                if not _bind_gradient(one, bound):
+                    return None
         for storage, spec in self._outside:
             if storage.node.spec is not spec:
-                return False
-        return all(id(one._storage) not in self._outside_ids for one in bound)
+                return None
+        for tensor in bound:
+            if id(tensor._storage) in self._outside_ids:
+                return None
+        return None if self._writes_shared(bound) else bound
 
     def _writes_shared(self, bound: list[Tensor]) -> bool:
         """Whether NumPy looks at memory that is to be written, and has to see it."""
         for storage in self._overwritten:
             if storage.shared is not None and storage.is_shared():
                 return True
-        for target in self._moved:
-            written = _storage_of(target, bound)
+        for argument, reference, _, _ in self._moved:
+            written = reference() if argument < 0 else bound[argument]._storage
             if written is not None and written.shared is not None and written.is_shared():
                 return True
         return False
@@ -159,10 +160,9 @@ class Replay:
                 raise faults.exception(fault.code, fault.value, fault.bound, where) from None
         for storage in self._overwritten:
             storage.version += 1
-        for target in self._moved:
-            written = _storage_of(target, bound)
+        for argument, reference, (kind, number), spec in self._moved:
+            written = reference() if argument < 0 else bound[argument]._storage
             if written is not None:
-                _, _, (kind, number), spec = target
                 written.node = Node(DATA, (), (), spec, False, results[kind][number])
                 written.version += 1
                 written.parameter = None
@@ -179,7 +179,8 @@ def _owner(gradient: Gradient, bound: list[Tensor]) -> Tensor | None:
 
 
 def _bind_gradient(gradient: Gradient, bound: list[Tensor]) -> bool:
-    owner = _owner(gradient, bound)
+    argument = gradient.argument
+    owner = bound[argument] if argument >= 0 else gradient.owner()
     found = None if owner is None else owner._grad
     if found is None:
         return gradient.before is None and owner is not None
@@ -215,10 +216,6 @@ def _is_sole(tensor: Tensor) -> bool:
         and getrefcount(storage) == IN_ATTRIBUTE_AND_NAMED
         and getrefcount(storage.node) == IN_ATTRIBUTE
     )
-
-
-def _storage_of(target: Target, bound: list[Tensor]) -> Storage | None:
-    return target.storage() if target.argument < 0 else bound[target.argument]._storage
 
 
 def _filled(template: Any, bound: list[Tensor], results: Results, made: dict[int, Tensor]) -> Any:
