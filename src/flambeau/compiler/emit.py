@@ -21,10 +21,8 @@ from flambeau.compiler.emit_value import SectionEmitter, compute, constant, eval
 from flambeau.compiler.kernel import Instruction, Kernel, Section, varying_values
 from flambeau.compiler.work import BLOCK, GROUP, chunk_size
 from flambeau.core.dtypes import dtype
-from flambeau.runtime.llvm.blocks import I8, I64, for_range, i64, splat
-
-VOID = ir.VoidType()
-KERNEL_TYPE = ir.FunctionType(VOID, [I64.as_pointer(), I64, I64, I8.as_pointer()])
+from flambeau.runtime.llvm.blocks import KERNEL_TYPE, for_range, i64, splat
+from flambeau.runtime.llvm.vectors import first_lanes, minimum
 
 
 def emit_kernel(
@@ -93,7 +91,7 @@ class _LoopWriter:
             self._lane_body(loop.index, None)
         rest = b.sub(stop, whole)
         with b.if_then(b.icmp_signed(">", rest, i64(0))):
-            self._lane_body(whole, lanes_below(b, rest, e.lanes))
+            self._lane_body(whole, first_lanes(b, rest, e.lanes))
 
     def _lane_body(self, index: ir.Value, mask: ir.Value | None) -> None:
         e = self.emitter
@@ -165,7 +163,7 @@ class _LoopWriter:
         e.values = dict(outside)
         rest, before = b.sub(stop, whole), b.block
         with b.if_then(b.icmp_signed(">", rest, i64(0))):
-            mask = lanes_below(b, rest, e.lanes)
+            mask = first_lanes(b, rest, e.lanes)
             operands = self._row_body(section, whole, mask)
             joined = [
                 b.select(mask, fold.join(b, have, operands[fold.number]), have)
@@ -261,14 +259,3 @@ def _fold(number: int, one: Instruction) -> _Fold:
     combine, text = str(one.detail).split()
     identity = float(text) if one.kind.is_floating_point else eval_integer(text)
     return _Fold(number, combine, one.kind, constant(one.kind, identity))
-
-
-def minimum(b: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value:
-    """The smaller of two i64."""
-    return b.select(b.icmp_signed("<", first, second), first, second)
-
-
-def lanes_below(b: ir.IRBuilder, count: ir.Value, lanes: int) -> ir.Value:
-    """A mask of the first `count` lanes."""
-    numbers = ir.Constant(ir.VectorType(I64, lanes), list(range(lanes)))
-    return b.icmp_signed("<", numbers, splat(b, count, lanes))

@@ -27,14 +27,22 @@ from flambeau.runtime.llvm.blocks import (
     I8,
     I32,
     I64,
+    VOID,
     for_range,
     i64,
     intrinsic,
     splat,
 )
+from flambeau.runtime.llvm.vectors import (
+    item_bytes,
+    load_vector,
+    masked_load,
+    masked_store,
+    store_vector,
+    suffix,
+)
 
 I16 = ir.IntType(16)
-VOID = ir.VoidType()
 _RELATIONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 _INTEGER = {"add", "sub", "mul", "and", "or", "xor", "shl"}
 
@@ -163,9 +171,6 @@ class SectionEmitter:
 
     # ------------------------------------------------------------------ memory
 
-    def _argument(self, number: int | None) -> ir.Value:
-        return i64(1) if number is None else self.loaded[number]
-
     def _base(self, address: Address) -> ir.Value:
         """The part of an address that is the same in all lanes (lane axis: its first lane)."""
         b = self.builder
@@ -254,10 +259,11 @@ class SectionEmitter:
         if self._scattered(address):
             value = self._gather(one, address, mask, vector)
         else:
-            pointer = b.bitcast(
-                self._pointer(one.slot, self._base(address), kind), vector.as_pointer()
-            )
-            value = load_lanes(b, pointer, mask, vector, source.itemsize)
+            pointer = self._pointer(one.slot, self._base(address), kind)
+            if mask is None:
+                value = load_vector(b, pointer, self.lanes)
+            else:
+                value = masked_load(b, pointer, mask)
         return from_memory(b, value, source)
 
     def _load_one(self, one: Instruction, address: Address, kind: ir.Type) -> ir.Value:
@@ -278,7 +284,7 @@ class SectionEmitter:
 
     def _pointers(self, one: Instruction, address: Address, kind: ir.Type) -> ir.Value:
         b, count = self.builder, self.lanes
-        size = ir.Constant(ir.VectorType(I64, count), [_bytes(kind)] * count)
+        size = ir.Constant(ir.VectorType(I64, count), [item_bytes(kind)] * count)
         base = self.wide(self.loaded[self.arguments.slot(one.slot)])
         where = b.add(base, b.mul(self.wide(self._index(address)), size))
         return b.inttoptr(where, ir.VectorType(kind.as_pointer(), count))
@@ -288,11 +294,11 @@ class SectionEmitter:
     ) -> ir.Value:
         pointers = self._pointers(one, address, vector.element)
         mask = all_lanes(self.lanes) if mask is None else mask
-        name = f"llvm.masked.gather.{_suffix(vector)}.v{self.lanes}p0"
+        name = f"llvm.masked.gather.{suffix(vector)}.v{self.lanes}p0"
         gather = intrinsic(
             self.builder.module, name, vector, [pointers.type, I32, mask.type, vector]
         )
-        align = ir.Constant(I32, _bytes(vector.element))
+        align = ir.Constant(I32, item_bytes(vector.element))
         return self.builder.call(gather, [pointers, align, mask, zero(vector)])
 
     def _store(self, one: Instruction) -> None:
@@ -311,12 +317,15 @@ class SectionEmitter:
             # In order of the lanes: the last one wins where several write to one place.
             pointers = self._pointers(one, address, kind)
             mask = all_lanes(self.lanes) if mask is None else mask
-            name = f"llvm.masked.scatter.{_suffix(vector)}.v{self.lanes}p0"
+            name = f"llvm.masked.scatter.{suffix(vector)}.v{self.lanes}p0"
             scatter = intrinsic(b.module, name, VOID, [vector, pointers.type, I32, mask.type])
-            b.call(scatter, [value, pointers, ir.Constant(I32, _bytes(kind)), mask])
+            b.call(scatter, [value, pointers, ir.Constant(I32, item_bytes(kind)), mask])
             return
-        pointer = b.bitcast(self._pointer(one.slot, self._base(address), kind), vector.as_pointer())
-        store_lanes(b, value, pointer, mask, target.itemsize)
+        pointer = self._pointer(one.slot, self._base(address), kind)
+        if mask is None:
+            store_vector(b, value, pointer)
+        else:
+            masked_store(b, value, pointer, mask)
 
     def _accumulate(self, one: Instruction) -> None:
         """Add to memory lane by lane, in order: several lanes may name one place."""
@@ -500,36 +509,3 @@ def any_lane(b: ir.IRBuilder, mask: ir.Value) -> ir.Value:
     return b.icmp_unsigned(
         "!=", b.bitcast(mask, ir.IntType(count)), ir.Constant(ir.IntType(count), 0)
     )
-
-
-def load_lanes(
-    b: ir.IRBuilder, pointer: ir.Value, mask: ir.Value | None, vector: ir.VectorType, align: int
-) -> ir.Value:
-    """Neighbouring elements; lanes outside the mask are 0 and their memory is not read."""
-    if mask is None:
-        return b.load(pointer, align=align)
-    name = f"llvm.masked.load.{_suffix(vector)}.p0"
-    load = intrinsic(b.module, name, vector, [pointer.type, I32, mask.type, vector])
-    return b.call(load, [pointer, ir.Constant(I32, align), mask, zero(vector)])
-
-
-def store_lanes(
-    b: ir.IRBuilder, value: ir.Value, pointer: ir.Value, mask: ir.Value | None, align: int
-) -> None:
-    """Store neighbouring elements in the lanes of the mask."""
-    if mask is None:
-        b.store(value, pointer, align=align)
-        return
-    name = f"llvm.masked.store.{_suffix(value.type)}.p0"
-    store = intrinsic(b.module, name, VOID, [value.type, pointer.type, I32, mask.type])
-    b.call(store, [value, pointer, ir.Constant(I32, align), mask])
-
-
-def _suffix(vector: ir.VectorType) -> str:
-    element = vector.element
-    name = {F32: "f32", F64: "f64"}.get(element) or f"i{element.width}"
-    return f"v{vector.count}{name}"
-
-
-def _bytes(kind: ir.Type) -> int:
-    return {F32: 4, F64: 8}.get(kind) or max(kind.width // 8, 1)

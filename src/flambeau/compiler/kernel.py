@@ -68,9 +68,6 @@ class Kernel:
     sections: list[Section] = field(default_factory=list)
     kinds: list[dtype] = field(default_factory=list)
 
-    def axis_size(self, axis: int) -> int:
-        return self.outer[axis] if axis < len(self.outer) else self.inner[axis - len(self.outer)]
-
     def instructions(self) -> Iterator[tuple[int, Instruction]]:
         for section in self.sections:
             yield from section.code

@@ -87,7 +87,6 @@ class _Scheduler:
         self.roots = self._choose_roots()
         self.units: list[Unit] = []
         self.makers: dict[Node, list[Unit]] = {}
-        self.ancestors: dict[Unit, set[Unit]] = {}
         self.last_effect: Unit | None = None
         self.current: Node | None = None
         self.declined: list[str] = []

@@ -64,14 +64,6 @@ ALL: Final = (bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32
 INTEGERS: Final = (uint8, int8, int16, int32, int64)
 FLOATS: Final = (float16, bfloat16, float32, float64)
 BY_NAME: Final = {one.name: one for one in ALL}
-ALIASES: Final = {
-    "half": float16,
-    "float": float32,
-    "double": float64,
-    "short": int16,
-    "int": int32,
-    "long": int64,
-}
 _FROM_NUMPY: Final = {one.numpy: one for one in ALL if one is not bfloat16}
 
 

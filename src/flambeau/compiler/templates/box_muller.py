@@ -15,7 +15,6 @@ from typing import Any
 from llvmlite import ir
 
 from flambeau.compiler import mathlib
-from flambeau.compiler.emit import KERNEL_TYPE
 from flambeau.compiler.mathlib.lanes import Lanes, call_intrinsic, fma, like, select
 from flambeau.compiler.templates.random_tables import (
     BLOCK,
@@ -32,7 +31,7 @@ from flambeau.compiler.units import Call
 from flambeau.core import dtypes
 from flambeau.graph.lowering import StepBuilder
 from flambeau.graph.node import Node
-from flambeau.runtime.llvm.blocks import F32, F64, I32, I64, for_range, i64
+from flambeau.runtime.llvm.blocks import F32, F64, I32, I64, KERNEL_TYPE, for_range, i64
 
 
 def add_steps(builder: StepBuilder, node: Node) -> None:

@@ -6,12 +6,11 @@ from typing import Any
 
 from llvmlite import ir
 
-from flambeau.compiler.emit import KERNEL_TYPE
 from flambeau.compiler.units import Call
 from flambeau.core import dtypes
 from flambeau.graph.lowering import StepBuilder
 from flambeau.graph.node import Node
-from flambeau.runtime.llvm.blocks import F64, I32, I64, for_range, i64
+from flambeau.runtime.llvm.blocks import F64, I32, I64, KERNEL_TYPE, for_range, i64
 
 
 def add_shuffle(builder: StepBuilder, node: Node) -> None:

@@ -24,8 +24,8 @@ from flambeau.compiler.templates.gemm_plan import (
     strip_rows,
     work_items,
 )
-from flambeau.compiler.templates.gemm_vectors import VOID, maximum, minimum
-from flambeau.runtime.llvm.blocks import I64, POINTER, for_range, i64
+from flambeau.runtime.llvm.blocks import KERNEL_TYPE, for_range, i64
+from flambeau.runtime.llvm.vectors import maximum, minimum
 
 __all__ = [
     "Epilogue",
@@ -40,8 +40,6 @@ __all__ = [
     "load_slot",
     "work_items",
 ]
-
-KERNEL_TYPE = ir.FunctionType(VOID, [I64.as_pointer(), I64, I64, POINTER])
 
 
 def emit_gemm(

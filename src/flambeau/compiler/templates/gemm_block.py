@@ -19,8 +19,8 @@ from flambeau.compiler.templates.gemm_plan import (
     Slot,
     packed_rows,
 )
-from flambeau.compiler.templates.gemm_vectors import VOID, Lanes, load_vector, minimum
-from flambeau.runtime.llvm.blocks import I1, I64, POINTER, for_range, i64
+from flambeau.runtime.llvm.blocks import I1, I64, POINTER, VOID, for_range, i64
+from flambeau.runtime.llvm.vectors import Lanes, load_vector, minimum
 
 # epilogue(builder, args, sums, batch, row, first_column, mask): the vector to store for the sums,
 # both in the type computed in; only the lanes of `mask` exist.

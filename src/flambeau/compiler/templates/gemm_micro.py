@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from flambeau.compiler.templates.gemm_vectors import VOID, load_vector, store_vector
-from flambeau.runtime.llvm.blocks import I64, for_range, i64, intrinsic, splat
+from flambeau.runtime.llvm.blocks import I64, VOID, for_range, i64, intrinsic, splat
+from flambeau.runtime.llvm.vectors import load_vector, store_vector
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from flambeau.compiler.templates.gemm_vectors import (
-    VOID,
+from flambeau.runtime.llvm.blocks import F32, F64, I8, I32, I64, VOID, Loop, for_range, i64
+from flambeau.runtime.llvm.vectors import (
     first_lanes,
     load_vector,
     masked_load,
     minimum,
     store_vector,
 )
-from flambeau.runtime.llvm.blocks import F32, F64, I8, I32, I64, Loop, for_range, i64
 
 I16 = ir.IntType(16)
 F16 = ir.HalfType()

@@ -9,7 +9,7 @@ from typing import Literal
 
 from flambeau.compiler.templates.gemm_micro import Tile, tile_for, vector_registers
 from flambeau.compiler.templates.gemm_pack import Element
-from flambeau.compiler.templates.gemm_vectors import item_bytes
+from flambeau.runtime.llvm.vectors import item_bytes
 
 # "row": neighbours of a row are neighbours in memory; "column": those of a column; or neither.
 Layout = Literal["row", "column", "strided"]

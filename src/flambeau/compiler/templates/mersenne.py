@@ -15,21 +15,29 @@ from typing import Any
 from llvmlite import ir
 
 from flambeau.compiler import mathlib
-from flambeau.compiler.emit import KERNEL_TYPE, minimum
 from flambeau.compiler.mathlib.lanes import Lanes, call_intrinsic
 from flambeau.compiler.templates.random_tables import HAS_NORMAL, NORMAL, POSITION, WORDS
 from flambeau.compiler.units import Call
 from flambeau.graph.lowering import StepBuilder
 from flambeau.graph.node import Node
 from flambeau.runtime.llvm import machine
-from flambeau.runtime.llvm.blocks import F64, I32, I64, for_range, i64, stack_slot
+from flambeau.runtime.llvm.blocks import (
+    F64,
+    I32,
+    I64,
+    KERNEL_TYPE,
+    VOID,
+    for_range,
+    i64,
+    stack_slot,
+)
+from flambeau.runtime.llvm.vectors import minimum
 
 _FAR = 397  # a word is made of itself, the next one, and the one this far ahead
 _UPPER, _LOWER = -(2**31), 2**31 - 1
 _MATRIX = 0x9908B0DF - 2**32
 _TEMPER_B, _TEMPER_C = 0x9D2C5680 - 2**32, 0xEFC60000 - 2**32
 
-VOID = ir.VoidType()
 WORD_POINTER = I32.as_pointer()
 
 

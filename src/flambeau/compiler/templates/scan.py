@@ -6,7 +6,6 @@ from typing import Any
 
 from llvmlite import ir
 
-from flambeau.compiler.emit import KERNEL_TYPE
 from flambeau.compiler.emit_value import compute, constant, from_memory, memory_type, to_memory
 from flambeau.compiler.kernel import register_kind
 from flambeau.compiler.units import Call
@@ -15,7 +14,7 @@ from flambeau.core.dtypes import dtype
 from flambeau.core.shapes import contiguous_strides
 from flambeau.graph.lowering import StepBuilder
 from flambeau.graph.node import Node
-from flambeau.runtime.llvm.blocks import for_range, i64
+from flambeau.runtime.llvm.blocks import KERNEL_TYPE, for_range, i64
 
 # Arguments: addresses of the result and the inputs, the length, then for the result and each input
 # its step along the line, and its steps along the inner and the outer dimensions; inner size.

@@ -10,13 +10,13 @@ from typing import Any
 
 from llvmlite import ir
 
-from flambeau.compiler.emit import KERNEL_TYPE, minimum
 from flambeau.compiler.emit_value import from_memory, memory_type
 from flambeau.compiler.units import Call
 from flambeau.core.dtypes import dtype
 from flambeau.graph.lowering import StepBuilder
 from flambeau.graph.node import Node
-from flambeau.runtime.llvm.blocks import I64, for_range, i64, stack_slot
+from flambeau.runtime.llvm.blocks import I64, KERNEL_TYPE, for_range, i64, stack_slot
+from flambeau.runtime.llvm.vectors import minimum
 
 
 def add_steps(builder: StepBuilder, node: Node) -> None:

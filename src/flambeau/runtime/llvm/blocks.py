@@ -18,6 +18,9 @@ I64 = ir.IntType(64)
 F32 = ir.FloatType()
 F64 = ir.DoubleType()
 POINTER = I8.as_pointer()
+VOID = ir.VoidType()
+# kernel(args, begin, end, scratch): every kernel's signature.
+KERNEL_TYPE = ir.FunctionType(VOID, [I64.as_pointer(), I64, I64, POINTER])
 
 
 def i64(value: int) -> ir.Constant:

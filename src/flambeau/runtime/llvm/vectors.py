@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from flambeau.runtime.llvm.blocks import I32, I64, i64, intrinsic, splat
-
-VOID = ir.VoidType()
+from flambeau.runtime.llvm.blocks import I32, I64, VOID, i64, intrinsic, splat
 
 
 def item_bytes(kind: ir.Type) -> int:
@@ -70,31 +68,31 @@ class Lanes:
             with whole:
                 store_vector(builder, value, pointer)
             with part:
-                _masked_store(builder, value, pointer, self.mask)
+                masked_store(builder, value, pointer, self.mask)
 
 
 def masked_load(builder: ir.IRBuilder, pointer: ir.Value, mask: ir.Value) -> ir.Value:
     """Load the lanes of `mask`; the others are zero and their memory is not touched."""
     kind = ir.VectorType(pointer.type.pointee, mask.type.count)
-    name = f"llvm.masked.load.{_suffix(kind)}.p0"
+    name = f"llvm.masked.load.{suffix(kind)}.p0"
     load = intrinsic(builder.module, name, kind, [kind.as_pointer(), I32, mask.type, kind])
     whole = builder.bitcast(pointer, kind.as_pointer())
     alignment = ir.Constant(I32, item_bytes(kind.element))
     return builder.call(load, [whole, alignment, mask, ir.Constant(kind, None)])
 
 
-def _masked_store(
-    builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, mask: ir.Value
-) -> None:
+def masked_store(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, mask: ir.Value) -> None:
+    """Store the lanes of `mask`; the memory of the others is not touched."""
     kind = value.type
-    name = f"llvm.masked.store.{_suffix(kind)}.p0"
+    name = f"llvm.masked.store.{suffix(kind)}.p0"
     store = intrinsic(builder.module, name, VOID, [kind, kind.as_pointer(), I32, mask.type])
     whole = builder.bitcast(pointer, kind.as_pointer())
     alignment = ir.Constant(I32, item_bytes(kind.element))
     builder.call(store, [value, whole, alignment, mask])
 
 
-def _suffix(kind: ir.VectorType) -> str:
+def suffix(kind: ir.VectorType) -> str:
+    """How the names of intrinsics give a vector's type: `v16f32`."""
     letter = "i" if isinstance(kind.element, ir.IntType) else "f"
     return f"v{kind.count}{letter}{item_bytes(kind.element) * 8}"
 
