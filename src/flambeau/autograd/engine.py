@@ -15,7 +15,7 @@ from flambeau.graph.node import FREED, Node
 from flambeau.graph.op import NOTHING, PARAMETER, Elementwise
 from flambeau.graph.recording import at_one_line
 from flambeau.ops.algebra import add
-from flambeau.ops.shape import sum_to
+from flambeau.ops.shape import full, sum_to
 
 SECOND_TIME = (
     "Trying to backward through the graph a second time (or directly access saved tensors after "
@@ -54,31 +54,42 @@ def identity(node: Node) -> int:
 
 def gradients(
     outputs: Sequence[Node],
-    grads: Sequence[Node],
+    seeds: Sequence[Node | None],
     wanted: Collection[int] | None,
     *,
     retain_graph: bool,
     create_graph: bool,
+    stops: Collection[int] = (),
 ) -> dict[int, tuple[Node, Node]]:
     """The nodes asked for, each with its gradient, by `identity`.
 
-    `wanted` are identities; None asks for all leaves.
+    The seeds are the outputs' own gradients; None stands for one. `wanted` are identities; None
+    asks for all leaves. What is in `stops` counts as constant.
     """
     before, context.grad_enabled = context.grad_enabled, create_graph
     try:
         with at_one_line():
-            return _Walk(outputs, wanted, retain_graph).run(outputs, grads)
+            walk = Walk(outputs, wanted, retain_graph, stops)
+            found = walk.run(outputs, seeds)
     finally:
         context.grad_enabled = before
+    if not retain_graph:
+        cut(walk.spent_nodes())
+    return found
 
 
-class _Walk:
+class Walk:
     """One backward pass."""
 
     def __init__(
-        self, outputs: Sequence[Node], wanted: Collection[int] | None, retain_graph: bool
+        self,
+        outputs: Sequence[Node],
+        wanted: Collection[int] | None,
+        retain_graph: bool,
+        stops: Collection[int] = (),
     ) -> None:
         self.wanted = wanted
+        self.stops = stops
         self.retain_graph = retain_graph
         self.order = _topological(outputs)
         self.needed = None if wanted is None else self._leading_to(wanted)
@@ -91,24 +102,28 @@ class _Walk:
     def _leading_to(self, wanted: Collection[int]) -> set[Node]:
         needed: set[Node] = set()
         for node in self.order:
-            if identity(node) in wanted or not needed.isdisjoint(sources(node)):
+            key = identity(node)
+            if key in wanted or (key not in self.stops and not needed.isdisjoint(sources(node))):
                 needed.add(node)
         return needed
 
-    def run(self, outputs: Sequence[Node], grads: Sequence[Node]) -> dict[int, tuple[Node, Node]]:
-        for output, seed in zip(outputs, grads, strict=True):
-            self._contribute(output, seed)
+    def run(
+        self, outputs: Sequence[Node], seeds: Sequence[Node | None]
+    ) -> dict[int, tuple[Node, Node]]:
+        for output, seed in zip(outputs, seeds, strict=True):
+            self._contribute(output, seed or full(output.spec.shape, 1, output.spec.dtype))
         self._count_outputs()
         for node in reversed(self.order):
             if self.needed is not None and node not in self.needed:
                 continue
             known = self.pending.pop(node) if node in self.pending else None
             grad = None if known is None else self._observed(node, known)
+            if self.stops and identity(node) in self.stops:
+                continue
             if node.op is FUNCTION_OUTPUT and node.owner:
                 self._function(node, grad)
             elif grad is not None and node.op is not PARAMETER:
                 self._differentiate(node, grad)
-        self._free()
         return self.found
 
     def _observed(self, node: Node, grad: Node) -> Node:
@@ -138,18 +153,18 @@ class _Walk:
                 if broadcasts and one.spec.shape != source.spec.shape:
                     one = sum_to(one, source.spec.shape)
                 self._contribute(source, one)
-        if not self.retain_graph and op.reads != NOTHING:
+        if op.reads != NOTHING:
             self.spent.add(node)
 
-    def _free(self) -> None:
-        """Cut the links of what no backward can pass any more, which frees what they held."""
+    def spent_nodes(self) -> list[Node]:
+        """What no backward can pass any more once what the gradients read is freed."""
+        found = []
         for node in self.order:
             if node in self.spent or not self.spent.isdisjoint(node.inputs):
                 self.spent.add(node)
                 if node.op is not FUNCTION_OUTPUT and node.op is not PARAMETER:
-                    node.owner = FREED
-                    if node.buffer is not None:
-                        node.inputs = ()
+                    found.append(node)
+        return found
 
     def _contribute(self, node: Node, grad: Node) -> None:
         known = self.pending.get(node)
@@ -181,6 +196,14 @@ class _Walk:
                 self._contribute(source, one)
         if not self.retain_graph:
             call.free()
+
+
+def cut(nodes: Sequence[Node]) -> None:
+    """Cut the links of these nodes, which frees what they held."""
+    for node in nodes:
+        node.owner = FREED
+        if node.buffer is not None:
+            node.inputs = ()
 
 
 class _Gathered:

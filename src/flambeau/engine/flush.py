@@ -18,6 +18,7 @@ from flambeau.engine.reference import evaluate
 from flambeau.graph.node import FREED, Node
 from flambeau.graph.op import PARAMETER, SCALAR, Alias
 from flambeau.graph.recording import Recording, current, on_full
+from flambeau.graph.subgraph import inlined
 from flambeau.runtime.buffers import allocate
 from flambeau.runtime.plan import Fault, Plan, explain_fault
 
@@ -121,7 +122,8 @@ def run(recording: Recording) -> Plan:
         from flambeau.compiler.plan import compile_plan
 
         results = [nodes[position] for position in wanted]
-        plan = compile_plan(nodes, leaves, results, {leaves[number] for number in dead})
+        dying = {leaves[number] for number in dead}
+        plan = compile_plan(inlined(nodes), leaves, results, dying)
         engine.statistics.compiled += 1
         engine.keep(key, plan)
     if engine.statistics.log is not None:

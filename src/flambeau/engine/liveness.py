@@ -108,8 +108,12 @@ def _references(recording: Recording, logged: dict[int, int]) -> dict[int, int]:
     """How often each node from outside is referred to by what dies with the recording."""
     references = dict(logged)
     aliases: dict[int, Node] = {}
+    inputs: tuple[Node, ...] = ()
     for node in recording.nodes:
-        for one in node.inputs:
+        if node.inputs is inputs:
+            continue  # results of one subgraph share the tuple
+        inputs = node.inputs
+        for one in inputs:
             if one.recording is not recording:
                 references[id(one)] = references.get(id(one), 0) + 1
                 if one.op.is_alias:

@@ -18,6 +18,7 @@ from flambeau.core.dtypes import dtype
 from flambeau.core.settings import settings
 from flambeau.graph.node import Memory, Node, Spec, user_location
 from flambeau.graph.op import DATA, PARAMETER, SCALAR, Alias, Op
+from flambeau.graph.subgraph import SUBGRAPH, Subgraph
 
 
 class Recording:
@@ -60,12 +61,6 @@ class Recording:
                 position = source.position
                 uses[position] += 1
                 entry.append(position)
-            elif source.op is SCALAR:
-                leaves = self.leaves
-                number = self.leaf_positions.setdefault(id(source), len(leaves))
-                if number == len(leaves):
-                    leaves.append(source)
-                entry.append(-1 - number)
             else:
                 entry.append(self._enter(source))
         node.recording = self
@@ -76,11 +71,38 @@ class Recording:
         self.nodes_left -= 1
         self.bytes_left -= node.spec.nbytes
 
+    def call(self, subgraph: Subgraph, inputs: tuple[Node, ...]) -> list[Node]:
+        """Add the operations of a subgraph as one entry; its results."""
+        uses = self.uses
+        entry: list[Any] = [subgraph]
+        for source in inputs:
+            if source.recording is self:
+                position = source.position
+                uses[position] += 1
+                entry.append(position)
+            else:
+                entry.append(self._enter(source))
+        self.structure.append(tuple(entry))
+        line = context.location or user_location()
+        made = []
+        for number, spec in enumerate(subgraph.specs):
+            node = Node(SUBGRAPH, inputs, (subgraph, number), spec, False, None, line)
+            node.recording = self
+            node.position = len(uses)
+            uses.append(0)
+            made.append(node)
+        self.nodes += made
+        self.nodes_left -= len(subgraph.steps)
+        self.bytes_left -= subgraph.nbytes
+        return made
+
     def _enter(self, source: Node) -> int:
         """The reference of an input from outside: a leaf's, or of a value computed anew."""
         known = self.leaf_positions.get(id(source))
         if known is not None:
             return -1 - known
+        if source.op is SCALAR:
+            return self._leaf(source)
         source = behind(source)
         if source.recording is self:
             self.uses[source.position] += 1
@@ -88,16 +110,18 @@ class Recording:
         if source.recording is not None:
             self._wanted_elsewhere(source)
         if source.buffer is not None or source.op is SCALAR:
-            position = self.leaf_positions.get(id(source))
-            if position is None:
-                position = len(self.leaves)
-                self.leaf_positions[id(source)] = position
-                self.leaves.append(source)
-            return -1 - position
+            known = self.leaf_positions.get(id(source))
+            return self._leaf(source) if known is None else -1 - known
         # It was dropped because nobody held it; nodes are pure, so it can be computed again.
         self.append_again(source)
         self.uses[source.position] += 1
         return source.position
+
+    def _leaf(self, source: Node) -> int:
+        """The reference of a leaf that is new here."""
+        number = self.leaf_positions[id(source)] = len(self.leaves)
+        self.leaves.append(source)
+        return -1 - number
 
     def append_again(self, source: Node) -> None:
         """Record a node of an earlier recording once more, with all it needs."""
@@ -110,6 +134,9 @@ class Recording:
                 if one.recording is not self and one.buffer is None and one.op is not SCALAR
             ]
             if node.recording is not self and not missing:
+                if node.op is SUBGRAPH:
+                    # `uses` counts a tuple of inputs once, so it must not be shared any more.
+                    node.inputs = (*node.inputs,)
                 self.append(node)
             if not missing:
                 waiting.pop()
@@ -187,6 +214,15 @@ def record(op: Op, inputs: tuple[Node, ...], attributes: tuple[Any, ...] = ()) -
     if recording.nodes_left <= 0 or recording.bytes_left <= 0:
         _flush[0]()
     return node
+
+
+def call(subgraph: Subgraph, inputs: tuple[Node, ...]) -> list[Node]:
+    """Record the operations of a subgraph on `inputs`, which have no place there twice."""
+    recording = current()
+    made = recording.call(subgraph, inputs)
+    if recording.nodes_left <= 0 or recording.bytes_left <= 0:
+        _flush[0]()
+    return made
 
 
 def _infer(op: Op, inputs: tuple[Node, ...], attributes: tuple[Any, ...]) -> Spec:

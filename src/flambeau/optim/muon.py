@@ -48,6 +48,7 @@ class Muon(RuleOptimizer):
     """
 
     decay_mode = RuleOptimizer.DECOUPLED
+    numbers_by_shape = True
     counts_steps = False
 
     def __init__(

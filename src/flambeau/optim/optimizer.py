@@ -75,7 +75,7 @@ def _observed(step: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-class _Settings:
+class Settings:
     """The settings of an optimizer: of live ones whether they are 0, of tensors which they are."""
 
     def __init__(self, optimizer: Optimizer, live: frozenset[str]) -> None:
@@ -141,7 +141,7 @@ class Optimizer:
             cls.step = _observed(cls.step)  # type: ignore[method-assign]
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
-        self._reset_hooks()
+        self._reset()
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
@@ -163,14 +163,15 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
-    def _reset_hooks(self) -> None:
+    def _reset(self) -> None:
+        """What is not part of the saved state."""
         self.__dict__.update({name: OrderedDict() for name in HOOK_TABLES}, _opt_called=False)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("defaults", "state", "param_groups")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._reset_hooks()
+        self._reset()
         self.__dict__.update(state)
 
     def __repr__(self) -> str:
@@ -265,7 +266,7 @@ class Optimizer:
     def _captured(self, step: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """A step that is being captured: replayed only while the settings are the same."""
         live = self.live_settings if getattr(step, "reads_live", False) else frozenset()
-        guard(_Settings(self, live))
+        guard(Settings(self, live))
         before = None if live else self._counters()
         result = step(self, *args, **kwargs)
         if before is not None and before != self._counters():

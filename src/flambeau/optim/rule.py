@@ -8,16 +8,17 @@ captured step is replayed with numbers of its own, while learning rates and step
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, ClassVar
 
 import flambeau.tensor as T
 from flambeau.core.context import context
 from flambeau.core.live import Live
-from flambeau.engine.capture import each_replay
-from flambeau.optim.optimizer import Closure, Group, Optimizer, State, number
+from flambeau.engine.capture import each_replay, guard
+from flambeau.optim.optimizer import Closure, Group, Optimizer, Settings, State, number
 from flambeau.tensor import Tensor
+from flambeau.tensor.repeated import Update, plain_storages, specs, trace_update
 
 Numbers = tuple[float, ...]
 
@@ -36,6 +37,8 @@ class RuleOptimizer(Optimizer):
     ADDED, DECOUPLED, OWN = "added", "decoupled", "own"
     decay_mode: ClassVar[str] = ADDED
     counts_steps: ClassVar[bool] = True
+    # Whether `numbers` depends on the parameter's shape, besides the settings and counters.
+    numbers_by_shape: ClassVar[bool] = False
     live_settings = frozenset({"lr", "momentum", "betas", "weight_decay"})
 
     def initial_state(self, parameter: Tensor, group: Group) -> State:
@@ -64,19 +67,60 @@ class RuleOptimizer(Optimizer):
             with T.enable_grad():
                 loss = closure()
         with T.no_grad():
-            for group in self.param_groups:
-                for parameter in group["params"]:
-                    if parameter.grad is not None:
-                        self._update_one(parameter, group)
+            for number, group in enumerate(self.param_groups):
+                parameters = [one for one in group["params"] if one.grad is not None]
+                if parameters:
+                    self._update_group(number, group, parameters)
         return loss
 
-    def _update_one(self, parameter: Tensor, group: Group) -> None:
+    def _reset(self) -> None:
+        super()._reset()
+        self._settings = Settings(self, self.live_settings)
+        self._known: list[tuple[Any, Update | None]] = []
+
+    def _update_group(self, number: int, group: Group, parameters: list[Tensor]) -> None:
+        """Update these parameters: as one call if the same operations are known from before."""
+        states = [self._state_of(parameter, group) for parameter in parameters]
+        sharing = self._sharing(parameters, states)
+        current = self._advance(group, parameters, states, sharing)
+
+        def update() -> bool:
+            """The operations; whether the next step's are the same."""
+            names = [*map(list, states)]
+            for parameter, state, first in zip(parameters, states, sharing, strict=True):
+                self._update_one(parameter, state, group, numbers[first])
+            return names == [*map(list, states)]
+
+        numbers = {place: _live(current, place) for place in current}
+        tensors = [*parameters, *[one.grad for one in parameters]]
+        for state in states:
+            tensors += [value for value in state.values() if isinstance(value, Tensor)]
+        once = context.eager or context.capture is not None
+        storages = None if once else plain_storages(tensors)
+        if storages is None:
+            update()
+            return
+        key = (number, self._settings(), specs(storages), [*map(list, states)], sharing)
+        for structure, known in self._known:
+            if structure == key:
+                if known is None:
+                    update()
+                else:
+                    known(storages, list(chain.from_iterable(current.values())))
+                return
+        live = list(chain.from_iterable(numbers.values()))
+        self._known.append((key, trace_update(update, storages, live)))
+
+    def _state_of(self, parameter: Tensor, group: Group) -> State:
         state = self.state[parameter]
         if not state:
             if self.counts_steps:
                 state["step"] = 0
             state.update(self.initial_state(parameter, group))
-        decay, *numbers = self._advance(group, state)
+        return state
+
+    def _update_one(self, parameter: Tensor, state: State, group: Group, numbers: Numbers) -> None:
+        decay, *others = numbers
         gradient = -parameter.grad if group.get("maximize") else parameter.grad
         if group.get("weight_decay"):
             mode = self._decay_mode(group)
@@ -84,7 +128,7 @@ class RuleOptimizer(Optimizer):
                 parameter.mul_(decay)
             elif mode == self.ADDED:
                 gradient = gradient.add(parameter, alpha=decay)
-        self.update(parameter, gradient, state, group, tuple(numbers))
+        self.update(parameter, gradient, state, group, tuple(others))
 
     def _decay_mode(self, group: Group) -> str:
         return self.DECOUPLED if group.get("decoupled_weight_decay") else self.decay_mode
@@ -98,20 +142,45 @@ class RuleOptimizer(Optimizer):
             return 1 - number(group["lr"]) * decay
         return float(decay)
 
-    def _advance(self, group: Group, state: State) -> Numbers:
-        """Count a step; its decay and numbers. Under capture every replay does this again."""
-        current: list[float] = []
+    def _sharing(self, parameters: list[Tensor], states: list[State]) -> list[int]:
+        """For each parameter the place of the first one that has the same numbers."""
+        first: dict[Any, int] = {}
+        found = []
+        for place, (parameter, state) in enumerate(zip(parameters, states, strict=True)):
+            counters = [state.get(name) for name in self.scalar_state]
+            shape = tuple(parameter.shape) if self.numbers_by_shape else ()
+            found.append(first.setdefault((shape, *counters), place))
+        return found
+
+    def _advance(
+        self, group: Group, parameters: list[Tensor], states: list[State], sharing: list[int]
+    ) -> dict[int, Numbers]:
+        """Count a step; decay and numbers by `sharing`. Every replay of a capture does it again."""
+        current: dict[int, Numbers] = {}
 
         def advance() -> None:
-            if self.counts_steps:
-                state["step"] += 1
-            current[:] = [self._decay(group), *self.numbers(group, state)]
+            for place, (first, state) in enumerate(zip(sharing, states, strict=True)):
+                if first == place:
+                    if self.counts_steps:
+                        state["step"] += 1
+                    current[place] = (self._decay(group), *self.numbers(group, state))
+                    continue
+                for name in self.scalar_state:
+                    if name in state:
+                        state[name] = states[first][name]
 
+        guard(lambda: self._sharing(parameters, states))
         each_replay(advance)
-        if context.capture is None:
-            return tuple(current)
-        reads = (functools.partial(current.__getitem__, place) for place in range(len(current)))
-        return tuple(Live.of(read) for read in reads)
+        return current
+
+
+def _live(current: dict[int, Numbers], place: int) -> tuple[Live, ...]:
+    """The numbers of a place, as they are at each replay."""
+
+    def reader(number: int) -> Callable[[], float]:
+        return lambda: current[place][number]
+
+    return tuple([Live.of(reader(number)) for number in range(len(current[place]))])
 
 
 def check_not_negative(**settings: float | Tensor) -> None:

@@ -369,11 +369,13 @@ def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) 
     a, b = operands(input, end)
     w = to_node(weight, a.dtype)
     difference = ops.sub(b, a)
-    near = ops.add(a, ops.mul(w, difference))
-    far = ops.sub(b, ops.mul(difference, ops.sub(scalar(1, a.dtype), w)))
     if isinstance(weight, (Tensor, Live)):
-        return finish(where(lt(ops.abs(w), scalar(0.5, a.dtype)), near, far), out)
-    return finish(near if math.fabs(weight) < 0.5 else far, out)
+        near = lt(ops.abs(w), scalar(0.5, a.dtype))
+        share = where(near, w, ops.sub(w, scalar(1, a.dtype)))
+        return finish(ops.add(where(near, a, b), ops.mul(difference, share)), out)
+    if math.fabs(weight) < 0.5:
+        return finish(ops.add(a, ops.mul(w, difference)), out)
+    return finish(ops.sub(b, ops.mul(difference, ops.sub(scalar(1, a.dtype), w))), out)
 
 
 def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:

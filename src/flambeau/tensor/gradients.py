@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from flambeau.autograd.aliases import CLONE, FUNCTION_OUTPUT
 from flambeau.autograd.engine import gradients, identity, sources
+from flambeau.autograd.repeated import leaf_gradients
 from flambeau.core.context import context
 from flambeau.engine.capture import touch_gradient
 from flambeau.graph.node import Node
 from flambeau.graph.op import PARAMETER
 from flambeau.graph.recording import record
 from flambeau.ops.algebra import add
-from flambeau.ops.shape import full, zeros
+from flambeau.ops.shape import zeros
 from flambeau.tensor.tensor import Tensor, wrap, write
 
 
@@ -70,20 +71,21 @@ def backward(
     """
     outputs = _tensors(tensors)
     seeds = _seeds(outputs, grad_tensors if grad_tensors is not None else grad_variables)
-    chosen = None if inputs is None else _tensors(inputs)
-    if chosen is not None and not chosen:
-        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-    wanted = None if chosen is None else _wanted(chosen)
-    found = gradients(
-        [one.node for one in outputs],
-        seeds,
-        None if wanted is None else set(wanted),
-        retain_graph=create_graph if retain_graph is None else retain_graph,
-        create_graph=create_graph,
-    )
-    used = {id(seed) for seed in seeds}
-    for key, (node, grad) in found.items():
-        target = wanted[key] if wanted is not None else node.owner() if node.owner else None
+    nodes = [one.node for one in outputs]
+    retain = create_graph if retain_graph is None else retain_graph
+    targets: Iterable[tuple[Tensor | None, Node]]
+    if inputs is not None:
+        chosen = _tensors(inputs)
+        if not chosen:
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        wanted = _wanted(chosen)
+        found = gradients(nodes, seeds, set(wanted), retain_graph=retain, create_graph=create_graph)
+        targets = [(wanted[key], grad) for key, (_, grad) in found.items()]
+    else:
+        leaves = leaf_gradients(nodes, seeds, retain_graph=retain, create_graph=create_graph)
+        targets = [(node.owner and node.owner(), grad) for node, grad in leaves]
+    used = set(map(id, seeds))
+    for target, grad in targets:
         if target is not None:
             _accumulate(target, _fresh(grad, used), create_graph)
 
@@ -111,8 +113,8 @@ def _fresh(grad: Node, used: set[int]) -> Node:
     return grad
 
 
-def _seeds(outputs: Sequence[Tensor], given: Any) -> list[Node]:
-    """The gradients of the outputs that the walk starts from."""
+def _seeds(outputs: Sequence[Tensor], given: Any) -> list[Node | None]:
+    """The gradients of the outputs that the walk starts from; None stands for one."""
     if given is None or isinstance(given, Tensor):
         given = [given] * len(outputs) if given is None else [given]
     given = list(given)
@@ -123,7 +125,7 @@ def _seeds(outputs: Sequence[Tensor], given: Any) -> list[Node]:
     return [_seed(number, *pair) for number, pair in enumerate(zip(outputs, given, strict=True))]
 
 
-def _seed(number: int, output: Tensor, grad: Any) -> Node:
+def _seed(number: int, output: Tensor, grad: Any) -> Node | None:
     if not output.requires_grad:
         raise RuntimeError(
             f"element {number} of tensors does not require grad and does not have a grad_fn"
@@ -132,7 +134,7 @@ def _seed(number: int, output: Tensor, grad: Any) -> Node:
     if grad is None:
         if node.spec.numel != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
-        return full(node.spec.shape, 1, node.dtype)
+        return None
     if grad.node.spec.shape != node.spec.shape:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{number}] has a shape of {grad.shape} and "
@@ -157,11 +159,13 @@ def _key(tensor: Tensor) -> int:
 
 
 def _accumulate(tensor: Tensor, grad: Node, create_graph: bool) -> None:
-    for hook in tuple((tensor._hooks or {}).values()) if tensor._leaf else ():
-        answer = hook(wrap(grad))
-        grad = grad if answer is None else record(CLONE, (answer.node,))
-    touch_gradient(tensor, tensor._grad, read=True)
+    if tensor._hooks and tensor._leaf:
+        for hook in tuple(tensor._hooks.values()):
+            answer = hook(wrap(grad))
+            grad = grad if answer is None else record(CLONE, (answer.node,))
     known = tensor._grad
+    if context.capture is not None:
+        touch_gradient(tensor, known, read=True)
     if known is None:
         tensor._grad = wrap(grad)
     elif create_graph:
@@ -172,8 +176,9 @@ def _accumulate(tensor: Tensor, grad: Node, create_graph: bool) -> None:
             write(known, add(known.node, grad))
         finally:
             context.grad_enabled = before
-    for after in tuple((tensor.__dict__.get("_after_accumulation") or {}).values()):
-        after(tensor)
+    if tensor._after_accumulation:
+        for after in tuple(tensor._after_accumulation.values()):
+            after(tensor)
 
 
 def grad(
@@ -289,7 +294,9 @@ def register_post_accumulate_grad_hook(
     """Call `hook` with this leaf each time its `.grad` has been added to."""
     if not self._leaf:
         raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-    table = self.__dict__.setdefault("_after_accumulation", Hooks())
+    if self._after_accumulation is None:
+        self._after_accumulation = Hooks()
+    table = self._after_accumulation
     handle = RemovableHandle(table)
     table[handle.id] = hook
     return handle

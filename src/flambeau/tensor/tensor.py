@@ -91,6 +91,7 @@ class Tensor:
     _view: View | None = None
     _grad: Tensor | None = None
     _hooks: Any = None
+    _after_accumulation: Any = None
     _storage: Storage
 
     __array_priority__ = 1000
