@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 
 class Live(float):
@@ -18,9 +19,11 @@ class Live(float):
     (0.5, 0.25)
     """
 
-    __slots__ = ("read",)
+    __slots__ = ("leaves", "read")
 
     read: Callable[[], float]
+    # By dtype: the leaf of the graph that stands for it.
+    leaves: dict[Any, Any]
 
     # Equal to no number, so that no operation is left out because its operand is 0 or 1 just now.
     __eq__ = object.__eq__
@@ -32,4 +35,5 @@ class Live(float):
         """The number `read` gives now, and again whenever it is asked."""
         made = cls(read())
         made.read = read
+        made.leaves = {}
         return made

@@ -15,6 +15,7 @@ from typing import Any
 
 from flambeau.core.context import context
 from flambeau.core.dtypes import dtype
+from flambeau.core.live import Live
 from flambeau.core.settings import settings
 from flambeau.graph.node import Memory, Node, Spec, user_location
 from flambeau.graph.op import DATA, PARAMETER, SCALAR, Alias, Op
@@ -25,8 +26,10 @@ class Recording:
     """Nodes in program order, the leaves they read, and the structure so far."""
 
     __slots__ = (
+        "aliases",
         "bytes_left",
         "leaf_positions",
+        "leaf_uses",
         "leaves",
         "nodes",
         "nodes_left",
@@ -42,6 +45,9 @@ class Recording:
         self.uses: list[int] = []
         self.leaves: list[Node] = []
         self.leaf_positions: dict[int, int] = {}
+        # How often each leaf is an input, and the aliases from outside, as often as they are.
+        self.leaf_uses: list[int] = []
+        self.aliases: list[Node] = []
         # What it may grow by before it is run; an eager one is run at once.
         self.nodes_left: float = settings.flush_nodes
         self.bytes_left: float = settings.flush_bytes
@@ -62,7 +68,7 @@ class Recording:
                 uses[position] += 1
                 entry.append(position)
             else:
-                entry.append(self._enter(source))
+                entry.append(self._outside(source))
         node.recording = self
         node.position = len(uses)
         self.nodes.append(node)
@@ -81,7 +87,7 @@ class Recording:
                 uses[position] += 1
                 entry.append(position)
             else:
-                entry.append(self._enter(source))
+                entry.append(self._outside(source))
         self.structure.append(tuple(entry))
         line = context.location or user_location()
         made = []
@@ -96,32 +102,37 @@ class Recording:
         self.bytes_left -= subgraph.nbytes
         return made
 
-    def _enter(self, source: Node) -> int:
+    def _outside(self, source: Node) -> int:
         """The reference of an input from outside: a leaf's, or of a value computed anew."""
-        known = self.leaf_positions.get(id(source))
-        if known is not None:
-            return -1 - known
-        if source.op is SCALAR:
-            return self._leaf(source)
-        source = behind(source)
-        if source.recording is self:
-            self.uses[source.position] += 1
-            return source.position
-        if source.recording is not None:
-            self._wanted_elsewhere(source)
-        if source.buffer is not None or source.op is SCALAR:
-            known = self.leaf_positions.get(id(source))
-            return self._leaf(source) if known is None else -1 - known
-        # It was dropped because nobody held it; nodes are pure, so it can be computed again.
-        self.append_again(source)
-        self.uses[source.position] += 1
-        return source.position
-
-    def _leaf(self, source: Node) -> int:
-        """The reference of a leaf that is new here."""
-        number = self.leaf_positions[id(source)] = len(self.leaves)
-        self.leaves.append(source)
+        number = self.leaf_positions.get(id(source))
+        if number is not None:
+            self.leaf_uses[number] += 1
+        elif source.op is SCALAR or (source.buffer is not None and source.recording is None):
+            number = self.leaf_positions[id(source)] = len(self.leaves)
+            self.leaves.append(source)
+            self.leaf_uses.append(1)
+        else:
+            return self._behind(source)
         return -1 - number
+
+    def _behind(self, source: Node) -> int:
+        """The reference of an alias, or of a value that has to be computed anew."""
+        base = behind(source)
+        if base is not source:
+            self.aliases.append(source)
+        if base.recording is not None and base.recording is not self:
+            self._wanted_elsewhere(base)
+        if base.recording is None and base.buffer is None and base.op is not SCALAR:
+            # It was dropped because nobody held it; nodes are pure, so it can be computed again.
+            self.append_again(base)
+        if base.recording is self:
+            self.uses[base.position] += 1
+            return base.position
+        reference = self._outside(base)
+        if base is not source:
+            # The alias refers to the leaf, and dies with the recording or not.
+            self.leaf_uses[-1 - reference] -= 1
+        return reference
 
     def append_again(self, source: Node) -> None:
         """Record a node of an earlier recording once more, with all it needs."""
@@ -256,6 +267,12 @@ def data(buffer: Memory, spec: Spec) -> Node:
 
 def scalar(value: float | int, kind: dtype) -> Node:
     """A leaf that holds a Python number; its value may differ from run to run of a plan."""
+    if type(value) is Live:
+        # One leaf, however often it is used: each replay reads it anew.
+        known = value.leaves.get(kind)
+        if known is None:
+            known = value.leaves[kind] = Node(SCALAR, (), (value,), _scalar_spec(kind))
+        return known
     return Node(SCALAR, (), (value,), _scalar_spec(kind))
 
 

@@ -104,25 +104,21 @@ def as_subgraph(
     differentiated.
     """
     places = {node: place for place, node in enumerate(given)}
-    numbers: dict[Any, int] = {}
+    numbers: dict[Node, int] = {}
     inputs: list[int | Node] = []
     steps = []
     for number, node in enumerate(trace.nodes):
-        references = []
         for source in node.inputs:
-            # A Python number that is used several times is one input.
-            scalar = source.op is SCALAR and source not in places
-            key = (id(source.attributes[0]), source.spec) if scalar else source
-            if key not in numbers:
-                if not scalar and source not in places:
+            if source not in numbers:
+                if source not in places and source.op is not SCALAR:
                     return None
-                numbers[key] = ~len(inputs)
+                numbers[source] = ~len(inputs)
                 inputs.append(places.get(source, source))
-            references.append(numbers[key])
         if node.requires_grad:
             return None
         numbers[node] = number
-        steps.append(Step(node.op, node.attributes, node.spec, tuple(references)))
+        references = tuple([numbers[source] for source in node.inputs])
+        steps.append(Step(node.op, node.attributes, node.spec, references))
     if not all(node.recording is trace for node in results):
         return None
     return Subgraph.of(steps, [numbers[node] for node in results]), inputs

@@ -83,33 +83,43 @@ class RuleOptimizer(Optimizer):
         states = [self._state_of(parameter, group) for parameter in parameters]
         sharing = self._sharing(parameters, states)
         current = self._advance(group, parameters, states, sharing)
-
-        def update() -> bool:
-            """The operations; whether the next step's are the same."""
-            names = [*map(list, states)]
-            for parameter, state, first in zip(parameters, states, sharing, strict=True):
-                self._update_one(parameter, state, group, numbers[first])
-            return names == [*map(list, states)]
-
-        numbers = {place: _live(current, place) for place in current}
         tensors = [*parameters, *[one.grad for one in parameters]]
         for state in states:
             tensors += [value for value in state.values() if isinstance(value, Tensor)]
         once = context.eager or context.capture is not None
         storages = None if once else plain_storages(tensors)
         if storages is None:
-            update()
+            self._update_all(group, parameters, states, sharing, _live(current))
             return
-        key = (number, self._settings(), specs(storages), [*map(list, states)], sharing)
-        for structure, known in self._known:
-            if structure == key:
-                if known is None:
-                    update()
-                else:
-                    known(storages, list(chain.from_iterable(current.values())))
-                return
-        live = list(chain.from_iterable(numbers.values()))
-        self._known.append((key, trace_update(update, storages, live)))
+        names = [list(state) for state in states]
+        structure = (number, self._settings(), specs(storages), names, sharing)
+        found = [update for known, update in self._known if known == structure]
+        if found and found[0] is not None:
+            found[0](storages, list(chain.from_iterable(current.values())))
+            return
+        live = _live(current)
+
+        def update() -> bool:
+            self._update_all(group, parameters, states, sharing, live)
+            # A state that has grown makes the next step another one.
+            return names == [list(state) for state in states]
+
+        if found:
+            update()
+        else:
+            numbers = list(chain.from_iterable(live.values()))
+            self._known.append((structure, trace_update(update, storages, numbers)))
+
+    def _update_all(
+        self,
+        group: Group,
+        parameters: list[Tensor],
+        states: list[State],
+        sharing: list[int],
+        numbers: dict[int, tuple[Live, ...]],
+    ) -> None:
+        for parameter, state, first in zip(parameters, states, sharing, strict=True):
+            self._update_one(parameter, state, group, numbers[first])
 
     def _state_of(self, parameter: Tensor, group: Group) -> State:
         state = self.state[parameter]
@@ -144,13 +154,12 @@ class RuleOptimizer(Optimizer):
 
     def _sharing(self, parameters: list[Tensor], states: list[State]) -> list[int]:
         """For each parameter the place of the first one that has the same numbers."""
-        first: dict[Any, int] = {}
-        found = []
-        for place, (parameter, state) in enumerate(zip(parameters, states, strict=True)):
-            counters = [state.get(name) for name in self.scalar_state]
-            shape = tuple(parameter.shape) if self.numbers_by_shape else ()
-            found.append(first.setdefault((shape, *counters), place))
-        return found
+        names = self.scalar_state
+        counters: list[Any] = [[state.get(name) for name in names] for state in states]
+        if self.numbers_by_shape:
+            shapes = [tuple(parameter.shape) for parameter in parameters]
+            counters = list(zip(counters, shapes, strict=True))
+        return [counters.index(one) for one in counters]
 
     def _advance(
         self, group: Group, parameters: list[Tensor], states: list[State], sharing: list[int]
@@ -174,13 +183,16 @@ class RuleOptimizer(Optimizer):
         return current
 
 
-def _live(current: dict[int, Numbers], place: int) -> tuple[Live, ...]:
-    """The numbers of a place, as they are at each replay."""
+def _live(current: dict[int, Numbers]) -> dict[int, tuple[Live, ...]]:
+    """Numbers that each replay reads anew."""
 
-    def reader(number: int) -> Callable[[], float]:
+    def reader(place: int, number: int) -> Callable[[], float]:
         return lambda: current[place][number]
 
-    return tuple([Live.of(reader(number)) for number in range(len(current[place]))])
+    return {
+        place: tuple([Live.of(reader(place, number)) for number in range(len(numbers))])
+        for place, numbers in current.items()
+    }
 
 
 def check_not_negative(**settings: float | Tensor) -> None:

@@ -240,6 +240,7 @@ from flambeau.tensor.matrix import (
     dot,
     inner,
     kron,
+    linear,
     matmul,
     mm,
     mv,

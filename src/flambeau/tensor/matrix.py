@@ -129,6 +129,24 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     return finish(_product(a, b), out)
 
 
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`x Wᵀ + b`: (..., in), weight (out, in) or (in,), bias (out,) or () give (..., out)."""
+    a, w = input.node, weight.node
+    if len(w.spec.shape) > 2:
+        raise RuntimeError(
+            f"t() expects a tensor with <= 2 dimensions, but self is {len(w.spec.shape)}D"
+        )
+    if len(w.spec.shape) == 2:
+        w = permute(w, (1, 0))
+    node = product(a, w) if len(a.spec.shape) == len(w.spec.shape) == 2 else _product(a, w)
+    if bias is None:
+        return wrap(node)
+    b = bias.node
+    if b.spec.dtype is node.spec.dtype:
+        return wrap(algebra.add(node, b))
+    return wrap(node) + bias
+
+
 def rmatmul(input: Tensor, other: Tensor) -> Tensor:
     """`other @ input`."""
     return matmul(other, input)
