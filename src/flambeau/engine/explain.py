@@ -16,6 +16,7 @@ from typing import Any
 
 from flambeau.engine.flush import engine
 from flambeau.engine.speed import Speed, bandwidth, measure_speed
+from flambeau.graph.subgraph import Subgraph
 from flambeau.runtime.buffers import allocate
 from flambeau.runtime.cpu.executor import Error, Pairs, Program, Step
 from flambeau.runtime.plan import Plan
@@ -179,7 +180,7 @@ def _reports(log: Sequence[Plan], plans: dict[Any, Plan]) -> list[PlanReport]:
         reports.append(
             PlanReport(
                 difference(key, seen),
-                len(key[0]),
+                sum(map(_operations, key[0])),
                 runs[id(plan)],
                 program.kernels,
                 program.arena_bytes,
@@ -190,6 +191,11 @@ def _reports(log: Sequence[Plan], plans: dict[Any, Plan]) -> list[PlanReport]:
         )
         seen.append(key)
     return reports
+
+
+def _operations(entry: tuple[Any, ...]) -> int:
+    """How many operations an entry of a recording stands for."""
+    return len(entry[0].steps) if isinstance(entry[0], Subgraph) else 1
 
 
 def difference(key: tuple[Any, ...], earlier: Sequence[tuple[Any, ...]]) -> str:

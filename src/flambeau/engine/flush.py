@@ -20,6 +20,7 @@ from flambeau.graph.op import PARAMETER, SCALAR, Alias
 from flambeau.graph.recording import Recording, current, on_full
 from flambeau.graph.subgraph import inlined
 from flambeau.runtime.buffers import allocate
+from flambeau.runtime.cpu.executor import background
 from flambeau.runtime.plan import Fault, Plan, explain_fault
 
 MOST_PLANS = 1024
@@ -57,28 +58,35 @@ engine = Engine()
 
 
 def end_step() -> None:
-    """Compute this thread's recording at the end of a training step, unless it is captured."""
-    if context.capture is None:
-        flush()
+    """Have this thread's recording computed at the end of a training step, unless it is captured.
+
+    The program goes on meanwhile, and may record the next step.
+    """
+    recording = context.recording
+    if recording is not None and context.capture is None:
+        execute(recording, beside=True)
 
 
 def flush() -> None:
     """Compute this thread's recording. Raises what a kernel found wrong, tensors as before it."""
     recording = context.recording
     if recording is None or not recording.nodes:
+        background.finish()
         return
     if context.capture is not None:
         interrupt("a value was looked at")
     execute(recording)
 
 
-def execute(recording: Recording) -> Plan | None:
+def execute(recording: Recording, *, beside: bool = False) -> Plan | None:
     """Run a recording that is at its end; the plan that did it, None if there is nothing to do."""
+    # First of all, as liveness counts who holds what, and a program that is at work does.
+    background.finish()
     context.recording = None
     if not recording.nodes:
         return None
     try:
-        return run(recording)
+        return run(recording, beside)
     except Fault as fault:
         culprit = recording.nodes[fault.position]
         _undo_from(recording, fault.position)
@@ -89,7 +97,8 @@ def execute(recording: Recording) -> Plan | None:
 
 
 def compute(node: Node) -> Node:
-    """`node`, or what it is an alias of, with its buffer."""
+    """`node`, or what it is an alias of, with its buffer, whose content is there."""
+    background.finish()
     base = node
     while base.buffer is None and isinstance(base.op, Alias):
         base = base.inputs[0]
@@ -110,7 +119,7 @@ def compute(node: Node) -> Node:
     return node
 
 
-def run(recording: Recording) -> Plan:
+def run(recording: Recording, beside: bool) -> Plan:
     """Compile (if the structure is new) and run; bind the results to their nodes."""
     nodes, leaves = recording.nodes, recording.leaves
     wanted, dead = live_positions(recording)
@@ -128,7 +137,7 @@ def run(recording: Recording) -> Plan:
         engine.keep(key, plan)
     if engine.statistics.log is not None:
         engine.statistics.log.append(plan)
-    buffers = plan.run(leaves)
+    buffers = plan.run(leaves, beside=beside)
     for position, (kind, number) in plan.results.items():
         nodes[position].buffer = buffers[number] if kind == "output" else leaves[number].buffer
     for node in nodes:

@@ -26,12 +26,14 @@ _MOST_SIZES_REMEMBERED = 1 << 14
 class Buffer:
     """A piece of memory: `nbytes` bytes from `address` on; freed with the last reference."""
 
-    __slots__ = ("__weakref__", "_release", "address", "nbytes")
+    __slots__ = ("__weakref__", "_release", "address", "nbytes", "views")
 
     def __init__(self, address: int, nbytes: int, release: Callable[[int], None]) -> None:
         self.address = address
         self.nbytes = nbytes
         self._release = release
+        # How many others look at the memory: a lender, or NumPy.
+        self.views = 0
 
     def __del__(self) -> None:
         self._release(self.address)
@@ -57,7 +59,9 @@ class Buffer:
             )
         reach = sum((n - 1) * step for n, step in zip(array.shape, array.strides, strict=True))
         nbytes = reach + array.itemsize if array.size else 0
-        return cls(array.ctypes.data, nbytes, _Borrowed(array).release)
+        buffer = cls(array.ctypes.data, nbytes, _Borrowed(array).release)
+        buffer.views = 1
+        return buffer
 
     def as_array(
         self,
@@ -83,6 +87,7 @@ class _ArrayView:
     ) -> None:
         size = dtype.itemsize
         self.buffer = buffer
+        buffer.views += 1
         self.__array_interface__ = {
             "version": 3,
             "data": (buffer.address + offset * size, False),
@@ -90,6 +95,9 @@ class _ArrayView:
             "strides": None if strides is None else tuple(step * size for step in strides),
             "typestr": dtype.str,
         }
+
+    def __del__(self) -> None:
+        self.buffer.views -= 1
 
 
 class _Borrowed:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flambeau.graph import faults
 from flambeau.graph.node import Node, describe_location
 from flambeau.runtime.buffers import Buffer, allocate
-from flambeau.runtime.cpu.executor import Program
+from flambeau.runtime.cpu.executor import Error, Program
 
 _DOUBLE, _LONG = struct.Struct("<d"), struct.Struct("<q")
 
@@ -50,8 +50,12 @@ class Plan:
     summary: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def run(self, leaves: Sequence[Node]) -> list[Buffer]:
-        """Run on these leaves; the output buffers. Raises Fault, with nothing bound."""
+    def run(self, leaves: Sequence[Node], *, beside: bool = False) -> list[Buffer]:
+        """Run on these leaves; the output buffers. Raises Fault, with nothing bound.
+
+        `beside`: the program may go on beside the caller, who must not look at any of the memory
+        before `background.finish()`.
+        """
         made: list[Buffer] = []
         for nbytes, leaf in self.outputs:
             made.append(leaves[leaf].buffer if leaf >= 0 else allocate(nbytes))  # type: ignore[arg-type]
@@ -61,10 +65,17 @@ class Plan:
         values += [scalar_bits(leaves[one].attributes[0], kind) for one, kind in slots.scalars]
         if slots.error:
             values.append(self.program.error_address)
-        error = self.program.run(values)
+        error = self._start(values, leaves, made) if beside else self.program.run(values)
         if error is not None:
             raise Fault(error[0] & 255, error[1], error[2], self.faults[error[0] >> 8])
         return made
+
+    def _start(self, values: list[int], leaves: Sequence[Node], made: list[Buffer]) -> Error | None:
+        """Run beside the caller, unless others may look at the memory at any time."""
+        buffers: list[Any] = [leaves[number].buffer for number, _ in self.slots.leaves]
+        if any(one.views for one in buffers):
+            return self.program.run(values)
+        return self.program.start(values, [*buffers, *made])
 
 
 def scalar_bits(value: float, is_float: int) -> int:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from sys import getrefcount
 from typing import Any, NamedTuple
 
-from flambeau.core.context import context
 from flambeau.core.references import IN_ATTRIBUTE, IN_ATTRIBUTE_AND_NAMED
 from flambeau.engine.capture import Guard
 from flambeau.engine.flush import flush
@@ -147,8 +146,7 @@ class Replay:
     def run(self, bound: list[Tensor]) -> Any:
         """Replay on what `bind` gave."""
         # What was recorded before comes before; it may draw random numbers.
-        if context.recording is not None:
-            flush()
+        flush()
         for action in self.before:
             action()
         results: Results = {}

@@ -21,6 +21,7 @@ from flambeau.engine.flush import compute, flush
 from flambeau.graph.node import Node, Spec
 from flambeau.graph.recording import Recording, current, data
 from flambeau.runtime.buffers import Buffer, allocate
+from flambeau.runtime.cpu.executor import background
 
 
 class Storage:
@@ -128,6 +129,7 @@ def run_urgent() -> None:
 
 def duplicate(buffer: Buffer) -> Buffer:
     """A copy of the buffer."""
+    background.finish()
     copy = allocate(buffer.nbytes)
     ctypes.memmove(copy.address, buffer.address, buffer.nbytes)
     return copy

@@ -7,20 +7,20 @@ import functools
 import itertools
 import threading
 from collections.abc import Callable, Iterable, MutableSequence, Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from flambeau.core.errors import VerificationError
 from flambeau.core.settings import settings
 from flambeau.runtime import buffers
 from flambeau.runtime.cpu import layout
 from flambeau.runtime.cpu.layout import LINE, WORD, Record
-from flambeau.runtime.cpu.pool import pool
-from flambeau.runtime.kernel_cache import kernels
+from flambeau.runtime.cpu.pool import native_address, pool
 
 # In grains, some 5 microseconds of work each: what makes up for handing a wave to workers that
 # are awake (half a microsecond), and for waking them (15).
 _WORTH_SHARING = 2
 _WORTH_WAKING = 8
+_MOST_OVERLAPPED = 4000  # work beyond this is waited for, so that Ctrl-C can stop it
 _CHUNKS_A_THREAD = 4  # so that a thread that is held up does little harm
 _MOST_GRAINS_A_CHUNK = 64  # a run can be interrupted between chunks
 _LARGEST_WORKSPACE_KEPT = 256 << 20
@@ -35,7 +35,7 @@ class Step(NamedTuple):
     function: int  # address of the kernel
     args: int  # where its arguments begin in the table
     total: int  # work items
-    grain: int  # items that take about 5 microseconds; chunks begin at multiples of it
+    grain: float  # items, or the part of one, that take about 5 microseconds
     wave: int
     check: bool  # it may report an error, which must stop the program before the next wave
 
@@ -67,7 +67,9 @@ class Program:
         self._fill_memory(table, slot_count, gather, arena, scratch_bytes)
         self.error_address = self._address + Record.ERROR * WORD
         self._record = ctypes.c_void_p(self._address)
-        self._execute = _executor_function()
+        self._execute = native_function("executor", ctypes.c_int64, ctypes.c_void_p)
+        self._checks = any(step.check for step in steps)
+        self._overlaps = False
         self._lock = threading.RLock()
         self._running = False
         self._pool_version = -1
@@ -128,6 +130,8 @@ class Program:
             wave_at += layout.Wave.WORDS
         self._words[Record.SHARED] = to_share > 0
         self._words[Record.WAKE] = to_share >= _WORTH_WAKING
+        worthwhile = _WORTH_WAKING <= to_share <= _MOST_OVERLAPPED
+        self._overlaps = worthwhile and not self._checks
         if to_share:
             pool.start()
 
@@ -137,6 +141,7 @@ class Program:
         Signals are handled on the way, so Ctrl-C raises KeyboardInterrupt from here.
         """
         with self._lock:
+            background.finish()
             if self._running:
                 raise RuntimeError("a program was started again by a signal handler while it ran")
             try:
@@ -145,20 +150,35 @@ class Program:
             finally:
                 self._running = False
 
-    def _run(self, slots: Sequence[int]) -> Error | None:
-        words = self._words
+    def start(self, slots: Sequence[int], memory: Sequence[object]) -> Error | None:
+        """Run the steps beside the caller if that pays: until `background.finish()` returns.
+
+        `memory` is what the slots point into. A program that may report errors is run at once.
+        """
         if self._pool_version != pool.version:
             self._share_out()
-        words[self._slots] = slots
-        words[Record.POSITION] = layout.START
+        if not self._overlaps:
+            return self.run(slots)
+        with self._lock:
+            background.begin(self, slots, memory)
+        return None
+
+    def _run(self, slots: Sequence[int]) -> Error | None:
+        self._enter(slots)
         status = self._run_in_workspace() if self._workspace_bytes else self._run_to_end()
         if status == layout.DONE:
             return None
-        first, *details = words[Record.ERROR : Record.ERROR + 4]
+        first, *details = self._words[Record.ERROR : Record.ERROR + 4]
         return first, details[0], details[1], details[2]
 
+    def _enter(self, slots: Sequence[int]) -> None:
+        if self._pool_version != pool.version:
+            self._share_out()
+        self._words[self._slots] = slots
+        self._words[Record.POSITION] = layout.START
+
     def _run_to_end(self) -> int:
-        status = self._execute(self._record)
+        status: int = self._execute(self._record)
         while status == layout.PAUSED:  # Python runs signal handlers here
             status = self._execute(self._record)
         return status
@@ -203,14 +223,63 @@ class _Workspaces(threading.local):
 _workspaces = _Workspaces()
 
 
+class _Background:
+    """The program that a worker runs while its caller goes on. There is at most one.
+
+    What it computes may be read, and what it reads may be written, after `finish`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._program: Program | None = None
+        self._memory: Sequence[object] = ()
+        self._space: _Workspace | None = None
+
+    def begin(self, program: Program, slots: Sequence[int], memory: Sequence[object]) -> None:
+        """Hand the program to a worker."""
+        with self._lock:
+            self.finish()
+            program._enter(slots)
+            self._space = _workspaces.take(program._workspace_bytes)
+            program._words[Record.WORKSPACE] = self._space.address
+            self._program, self._memory = program, memory
+            native_function("submit", None, ctypes.c_void_p)(program._record)
+
+    def finish(self) -> None:
+        """Wait until the program is done, and help with it. Signals are handled on the way."""
+        if self._program is not None:
+            self._wait()
+
+    def _wait(self) -> None:
+        with self._lock:
+            program = self._program
+            if program is None:
+                return
+            scratch = _workspaces.take(program._words[Record.SCRATCH_BYTES])
+            wait = native_function("wait", ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
+            # A signal handler may have finished it meanwhile, and have begun another one.
+            while self._program is program:
+                status = wait(program._record, scratch.address)
+                if status == layout.NOT_BEGUN:
+                    program._run_to_end()
+                if status != layout.PAUSED and self._program is program:
+                    self._let_go()
+            _workspaces.put_back(scratch)
+
+    def _let_go(self) -> None:
+        if self._space is not None:
+            _workspaces.put_back(self._space)
+        self._program, self._memory, self._space = None, (), None
+
+
+background = _Background()
+pool.before_change = background.finish
+
+
 @functools.cache
-def _executor_function() -> Callable[[ctypes.c_void_p], int]:
-    def build(name: str) -> str:
-        from flambeau.runtime.cpu import native  # loads the IR builder; not when the disk has it
-
-        return native.executor(name)
-
-    return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(kernels.get("executor", build))
+def native_function(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+    """A function of `native`, by name."""
+    return ctypes.CFUNCTYPE(result, *arguments)(native_address(name))
 
 
 def _by_wave(steps: Iterable[Step]) -> list[list[Step]]:
@@ -219,9 +288,9 @@ def _by_wave(steps: Iterable[Step]) -> list[list[Step]]:
 
 
 def _chunk_items(step: Step, shared: bool) -> int:
-    grains = -(-step.total // step.grain)
+    grains = step.total / step.grain
     in_a_chunk = grains // (pool.threads * _CHUNKS_A_THREAD) if shared else grains
-    return step.grain * max(1, min(in_a_chunk, _MOST_GRAINS_A_CHUNK))
+    return max(1, int(step.grain * max(1, min(in_a_chunk, _MOST_GRAINS_A_CHUNK))))
 
 
 def _round_up(value: int, multiple: int) -> int:
@@ -238,7 +307,7 @@ def _verify(
 ) -> None:
     """What a plan must fulfil; VerificationError otherwise."""
     for index, step in enumerate(steps):
-        if not (step.function and step.total >= 0 and step.grain >= 1):
+        if not (step.function and step.total >= 0 and step.grain > 0):
             raise VerificationError(f"step {index} has no function or no work: {step}")
         if not 0 <= step.args <= table_size:
             raise VerificationError(f"step {index} has its arguments outside the table: {step}")

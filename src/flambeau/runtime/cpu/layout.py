@@ -21,7 +21,10 @@ class Pool:
     SLEEPING: Final = 4 * LINE  # 1: some worker may be waiting for CONDITION
     MUTEX: Final = 5 * LINE  # room for a pthread_mutex_t
     CONDITION: Final = 7 * LINE  # room for a pthread_cond_t
-    WORDS: Final = 9 * LINE
+    JOB: Final = 9 * LINE  # a program that a worker is to run by itself; 0: none
+    JOB_STATUS: Final = 9 * LINE + 1  # what the executor returned for it; PAUSED until then
+    EXECUTOR: Final = 9 * LINE + 2  # address of the executor
+    WORDS: Final = 10 * LINE
 
 
 class Record:
@@ -74,5 +77,6 @@ class Step:
 DONE: Final = 0  # what the executor returns
 PAUSED: Final = 1
 FAILED: Final = 2
+NOT_BEGUN: Final = 3  # what waiting for a program returns if no worker had taken it; it is not run
 PATIENCE: Final = 32  # when it is used up, the caller looks at the clock
 START: Final = -1  # of Record.POSITION

@@ -4,6 +4,9 @@ How a wave is shared: the caller sets `Pool.OPEN` to a fresh number; a worker th
 itself in `ACTIVE`, looks again whether the wave is still open, and takes chunks from `Record.NEXT`
 until there are none. The caller takes chunks too, closes the wave and waits for `ACTIVE` to fall
 to 0. So a worker that comes late, or never, holds nobody up.
+
+How a program runs beside its caller: `submit` leaves it in `Pool.JOB`; the worker that takes it is
+its caller from then on. Whoever needs its results calls `wait`, and works on its waves meanwhile.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from llvmlite import ir
 from flambeau.runtime.cpu.layout import (
     DONE,
     FAILED,
+    NOT_BEGUN,
     PATIENCE,
     PAUSED,
     START,
@@ -165,23 +169,111 @@ def worker(name: str) -> str:
     scratch = stack_slot(b, POINTER)
     b.store(ir.Constant(POINTER, None), scratch)
     with f.repeat() as stopped:
-        _await_wave(f, pool, seen, stopped)
-        f.add(pool, Pool.ACTIVE, 1)
-        number = f.read(pool, Pool.OPEN)
-        with b.if_then(f.is_set(number)):
-            b.store(number, seen)
-            record = f.pointer(pool, Pool.RECORD)
-            with b.if_then(_have_scratch(f, record, scratch, room)):
-                wave = f.pointer(record, Record.WAVE)
-                _do_chunks(f, record, wave, b.load(scratch), lambda _step: None)
-        f.add(pool, Pool.ACTIVE, -1)
+        _await_work(f, pool, seen, stopped)
+        job = f.swap(pool, Pool.JOB, i64(0))
+        with b.if_else(f.is_set(job)) as (alone, together):
+            with alone:
+                _run_job(f, pool, job)
+            with together:
+                _join(f, pool, seen, lambda record: _help_out(f, record, scratch, room))
     f.call("free", ir.VoidType(), [b.load(scratch)])
     b.ret_void()
     return str(f.module)
 
 
-def _await_wave(f: _Function, pool: ir.Value, seen: ir.Value, stopped: ir.Block) -> None:
-    """Return once a wave is open that this worker has not seen; spin, then sleep."""
+def _join(f: _Function, pool: ir.Value, seen: ir.Value, work: Callable[[ir.Value], None]) -> None:
+    """Count this thread in and emit `work(record)`, if there still is an open wave."""
+    f.add(pool, Pool.ACTIVE, 1)
+    number = f.read(pool, Pool.OPEN)
+    with f.builder.if_then(f.is_set(number)):
+        f.builder.store(number, seen)
+        work(f.pointer(pool, Pool.RECORD))
+    f.add(pool, Pool.ACTIVE, -1)
+
+
+def _help_out(f: _Function, record: ir.Value, scratch: ir.Value, room: ir.Value) -> None:
+    b = f.builder
+    with b.if_then(_have_scratch(f, record, scratch, room)):
+        _help(f, record, b.load(scratch))
+
+
+def _help(f: _Function, record: ir.Value, scratch: ir.Value) -> None:
+    _do_chunks(f, record, f.pointer(record, Record.WAVE), scratch, lambda _step: None)
+
+
+def _run_job(f: _Function, pool: ir.Value, job: ir.Value) -> None:
+    """Be the caller of a program. Nobody handles signals here, so a pause means to go on."""
+    b = f.builder
+    kind = ir.FunctionType(I64, [WORDS]).as_pointer()
+    execute = b.inttoptr(f.get(pool, Pool.EXECUTOR), kind)
+    status = f.variable(PAUSED)
+    with f.repeat() as finished:
+        b.store(b.call(execute, [b.inttoptr(job, WORDS)]), status)
+        f.leave_if(b.icmp_signed("!=", b.load(status), i64(PAUSED)), finished)
+    f.swap(pool, Pool.JOB_STATUS, b.load(status))
+
+
+def submit(name: str) -> str:
+    """`void submit(i64* record)`: have a worker run a program; there is one such at a time."""
+    f = _Function(name, ir.VoidType(), [WORDS])
+    (record,) = f.function.args
+    pool = f.pointer(record, Record.POOL)
+    f.swap(pool, Pool.JOB_STATUS, i64(PAUSED))
+    f.swap(pool, Pool.JOB, f.builder.ptrtoint(record, I64))
+    _wake(f, pool, f.is_set(f.read(pool, Pool.SLEEPING)))
+    f.builder.ret_void()
+    return str(f.module)
+
+
+def wait(name: str) -> str:
+    """`i64 wait(i64* record, i8* scratch)`: help with the program that was submitted.
+
+    DONE, FAILED, PAUSED to be called again, or NOT_BEGUN.
+    """
+    f = _Function(name, I64, [WORDS, POINTER])
+    b = f.builder
+    record, scratch = f.function.args
+    pool = f.pointer(record, Record.POOL)
+    status = f.variable(NOT_BEGUN)
+    job = b.ptrtoint(record, I64)
+    taken_back = b.cmpxchg(f.at(pool, Pool.JOB), job, i64(0), "seq_cst", "seq_cst")
+    with b.if_then(b.not_(b.extract_value(taken_back, 1))):
+        b.store(i64(PAUSED), status)
+        _help_until_done(f, pool, record, scratch, status)
+    b.ret(b.load(status))
+    return str(f.module)
+
+
+def _help_until_done(
+    f: _Function, pool: ir.Value, record: ir.Value, scratch: ir.Value, status: ir.Value
+) -> None:
+    b = f.builder
+    seen, looks, started = f.variable(0), f.variable(0), f.variable(0)
+
+    def help_own(other: ir.Value) -> None:
+        # The workers may be busy with another thread's program.
+        with b.if_then(b.icmp_unsigned("==", other, record)):
+            _help(f, record, scratch)
+
+    with f.repeat() as finished:
+        b.store(f.read(pool, Pool.JOB_STATUS), status)
+        f.leave_if(b.icmp_signed("!=", b.load(status), i64(PAUSED)), finished)
+        with b.if_then(_is_open(f, pool, seen)):
+            _join(f, pool, seen, help_own)
+        f.pause()
+        b.store(b.add(b.load(looks), i64(1)), looks)
+        with b.if_then(b.icmp_signed(">", b.load(looks), i64(_PAUSES_BEFORE_YIELDING))):
+            b.store(i64(0), looks)
+            f.call("sched_yield", I32, [])  # the worker may need this very core to go on
+            now = f.clock()
+            with b.if_then(f.is_zero(b.load(started))):
+                b.store(now, started)
+            over = b.icmp_signed(">", b.sub(now, b.load(started)), i64(_SLICE_NS))
+            f.leave_if(over, finished)
+
+
+def _await_work(f: _Function, pool: ir.Value, seen: ir.Value, stopped: ir.Block) -> None:
+    """Return once there is a job, or a wave this worker has not seen; spin, then sleep."""
     b = f.builder
     looks, started = f.variable(0), f.variable(0)
     with f.repeat() as opened:
@@ -201,6 +293,10 @@ def _await_wave(f: _Function, pool: ir.Value, seen: ir.Value, stopped: ir.Block)
 
 
 def _is_news(f: _Function, pool: ir.Value, seen: ir.Value) -> ir.Value:
+    return f.builder.or_(_is_open(f, pool, seen), f.is_set(f.read(pool, Pool.JOB)))
+
+
+def _is_open(f: _Function, pool: ir.Value, seen: ir.Value) -> ir.Value:
     number = f.read(pool, Pool.OPEN)
     new = f.builder.icmp_signed("!=", number, f.builder.load(seen))
     return f.builder.and_(f.is_set(number), new)
@@ -319,7 +415,11 @@ def _open_wave(f: _Function, record: ir.Value, pool: ir.Value) -> None:
     f.set(pool, Pool.ISSUED, number)
     f.swap(pool, Pool.OPEN, number)
     asleep = f.is_set(f.read(pool, Pool.SLEEPING))
-    with b.if_then(b.and_(asleep, f.is_set(f.get(record, Record.WAKE)))):
+    _wake(f, pool, b.and_(asleep, f.is_set(f.get(record, Record.WAKE))))
+
+
+def _wake(f: _Function, pool: ir.Value, needed: ir.Value) -> None:
+    with f.builder.if_then(needed):
         mutex = f.at(pool, Pool.MUTEX)
         f.call("pthread_mutex_lock", I32, [mutex])
         f.swap(pool, Pool.SLEEPING, i64(0))

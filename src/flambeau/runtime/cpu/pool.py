@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import functools
 import os
 import threading
+from collections.abc import Callable
 
 from flambeau.core.settings import settings
 from flambeau.runtime.buffers import aligned_memory
@@ -29,6 +31,8 @@ class ThreadPool:
         self._words = (ctypes.c_int64 * Pool.WORDS).from_address(self.address)
         self._workers: list[threading.Thread] = []
         self._lock = threading.Lock()
+        # What must be done before workers stop, or the process forks.
+        self.before_change: Callable[[], None] = lambda: None
         self._clear()
 
     def _clear(self) -> None:
@@ -44,7 +48,8 @@ class ThreadPool:
         if len(self._workers) == self.threads - 1:
             return
         with self._lock:
-            serve = _worker_function()
+            serve = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(native_address("worker"))
+            self._words[Pool.EXECUTOR] = native_address("executor")
             while len(self._workers) < self.threads - 1:
                 thread = threading.Thread(target=serve, args=(self.address,), daemon=True)
                 thread.name = f"flambeau-{len(self._workers) + 1}"
@@ -54,6 +59,7 @@ class ThreadPool:
 
     def stop(self) -> None:
         """Let the workers return; a run that goes on finishes without them."""
+        self.before_change()
         with self._lock:
             self._words[Pool.WORKERS] = 0
             self._words[Pool.STOP] = 1
@@ -79,13 +85,17 @@ class ThreadPool:
         self._clear()
 
 
-def _worker_function() -> ctypes._CFunctionType:
-    def build(name: str) -> str:
-        from flambeau.runtime.cpu import native
+@functools.cache
+def native_address(name: str) -> int:
+    """The address of a function that `native` writes."""
 
-        return native.worker(name)
+    def build(symbol: str) -> str:
+        from flambeau.runtime.cpu import native  # loads the IR builder; not when the disk has it
 
-    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(kernels.get("worker", build))
+        text: str = getattr(native, name)(symbol)
+        return text
+
+    return kernels.get(name, build)
 
 
 pool = ThreadPool(settings.threads)
@@ -93,7 +103,7 @@ pool = ThreadPool(settings.threads)
 # exit handlers compute cannot start threads any more.
 atexit.register(pool.resize, 1)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=pool.after_fork)
+    os.register_at_fork(before=lambda: pool.before_change(), after_in_child=pool.after_fork)
 
 
 def get_num_threads() -> int:
