@@ -11,9 +11,8 @@ from typing import Any, Protocol
 
 from flambeau.autograd.aliases import FUNCTION_OUTPUT
 from flambeau.core.context import context
-from flambeau.graph.node import FREED, Node
+from flambeau.graph.node import FREED, Node, user_location
 from flambeau.graph.op import NOTHING, PARAMETER, Elementwise
-from flambeau.graph.recording import at_one_line
 from flambeau.ops.algebra import add
 from flambeau.ops.shape import full, sum_to
 
@@ -67,12 +66,14 @@ def gradients(
     asks for all leaves. What is in `stops` counts as constant.
     """
     before, context.grad_enabled = context.grad_enabled, create_graph
+    line = context.location
+    context.location = line or user_location()
     try:
-        with at_one_line():
-            walk = Walk(outputs, wanted, retain_graph, stops)
-            found = walk.run(outputs, seeds)
+        walk = Walk(outputs, wanted, retain_graph, stops)
+        found = walk.run(outputs, seeds)
     finally:
         context.grad_enabled = before
+        context.location = line
     if not retain_graph:
         cut(walk.spent_nodes())
     return found

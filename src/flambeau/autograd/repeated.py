@@ -25,7 +25,8 @@ class _Backward(NamedTuple):
     """A known backward pass. Nodes are given by their numbers in `_numbered`."""
 
     subgraph: Subgraph
-    inputs: list[int | Node]
+    inputs: list[int]
+    constants: tuple[Node, ...]
     # The leaves reached, and the number of the result that is the gradient of each.
     found: list[tuple[int, int]]
     # The nodes whose links are cut afterwards, unless the graph is retained.
@@ -49,31 +50,34 @@ def leaf_gradients(
     A seed that is None stands for a gradient of one.
     """
     once = create_graph or context.eager or context.capture is not None
-    numbered = None if once else _numbered(outputs)
+    numbered = None if once else _numbered(outputs, seeds)
     if numbered is not None:
         nodes, structure = numbered
-        key = (structure, *[None if seed is None else seed.spec for seed in seeds])
-        known = _known.get(key, _NEVER_SEEN)
+        known = _known.get(structure, _NEVER_SEEN)
         if known is _NEVER_SEEN:
             if len(_known) >= MOST_KNOWN:
                 del _known[next(iter(_known))]
-            known = _known[key] = _traced(nodes, outputs, seeds)
+            known = _known[structure] = _traced(nodes, outputs, seeds)
         if known is not None:
-            return _called(known, nodes, seeds, retain_graph)
+            return _called(known, nodes, retain_graph)
     return gradients(
         outputs, seeds, None, retain_graph=retain_graph, create_graph=create_graph
     ).values()
 
 
-def _numbered(outputs: Sequence[Node]) -> tuple[list[Node], tuple[Any, ...]] | None:
+def _numbered(
+    outputs: Sequence[Node], seeds: Sequence[Node | None]
+) -> tuple[list[Node], tuple[Any, ...]] | None:
     """The nodes a backward pass may read, and what decides which operations it records.
 
     None where Python takes part in it (hooks, a Function), or where it is to fail.
     """
-    nodes = list(dict.fromkeys(outputs))
+    ends = [*outputs, *[seed for seed in seeds if seed is not None]]
+    nodes = list(dict.fromkeys(ends))
     numbers = {node: number for number, node in enumerate(nodes)}
     owners: dict[int, int] = {}
-    structure: list[tuple[Any, ...]] = [tuple([numbers[output] for output in outputs])]
+    structure: list[Any] = [tuple([numbers[node] for node in ends])]
+    structure.append(tuple([seed is None for seed in seeds]))
     for node in nodes:  # which grows on the way
         op = node.op
         if op is PARAMETER and node.requires_grad:
@@ -110,9 +114,8 @@ def _traced(
             found = list(walk.run(outputs, seeds).values())
     finally:
         context.grad_enabled = before
-    given = [*nodes, *[seed for seed in seeds if seed is not None]]
     grads = list(dict.fromkeys(grad for _, grad in found))
-    made = as_subgraph(trace, given, grads)
+    made = as_subgraph(trace, nodes, grads)
     trace.release()
     if made is None:
         return None
@@ -120,12 +123,9 @@ def _traced(
     return _Backward(*made, places, [numbers[node] for node in walk.spent_nodes()])
 
 
-def _called(
-    known: _Backward, nodes: list[Node], seeds: Sequence[Node | None], retain_graph: bool
-) -> list[tuple[Node, Node]]:
-    given = [*nodes, *[seed for seed in seeds if seed is not None]]
-    inputs = [given[one] if isinstance(one, int) else one for one in known.inputs]
-    results = call(known.subgraph, tuple(inputs))
+def _called(known: _Backward, nodes: list[Node], retain_graph: bool) -> list[tuple[Node, Node]]:
+    inputs = [nodes[place] for place in known.inputs]
+    results = call(known.subgraph, (*inputs, *known.constants))
     if not retain_graph:
         cut([nodes[number] for number in known.spent])
     return [(nodes[leaf], results[result]) for leaf, result in known.found]

@@ -11,7 +11,7 @@ import sys
 
 from flambeau.core.references import IN_ATTRIBUTE, IN_LIST_AND_NAMED, NAMED
 from flambeau.graph.node import FREED, Node
-from flambeau.graph.op import INPUTS, OUTPUT, View
+from flambeau.graph.op import INPUTS, OUTPUT
 from flambeau.graph.recording import Recording
 
 Positions = tuple[int, ...]
@@ -81,7 +81,12 @@ def _want_for_gradients(
             wanted.add(node.position)
         for one in node.inputs:
             if reads & INPUTS:
-                _keep(one, recording, wanted, kept)
+                if one.op.is_free:
+                    _keep(one, recording, wanted, kept)
+                elif one.recording is not recording:
+                    kept.add(id(one))
+                elif one.inputs:
+                    wanted.add(one.position)
             if one.requires_grad and one not in reached:
                 reached.add(one)
                 waiting.append(one)
@@ -89,7 +94,7 @@ def _want_for_gradients(
 
 def _keep(node: Node, recording: Recording, wanted: set[int], kept: set[int]) -> None:
     """Keep what a gradient reads: below views and aliases, which cost nothing to do again."""
-    while node.buffer is None and (node.op.is_alias or isinstance(node.op, View)) and node.inputs:
+    while node.op.is_free and node.buffer is None and node.inputs:
         for one in node.inputs[1:]:
             _keep(one, recording, wanted, kept)
         node = node.inputs[0]

@@ -129,15 +129,15 @@ def user_location(depth: int = 2) -> tuple[CodeType, int] | None:
         code = frame.f_code
         own = _own.get(code)
         if own is None:
-            own = _own[code] = _is_own(frame)
+            own = _own[code] = is_own_module(frame.f_globals.get("__name__", ""))
         if not own:
             return code, frame.f_lasti
         frame = frame.f_back
     return None
 
 
-def _is_own(frame: FrameType) -> bool:
-    name: str = frame.f_globals.get("__name__", "")
+def is_own_module(name: str) -> bool:
+    """Whether a module's code is flambeau's; what its programs run is the user's."""
     return name.partition(".")[0] == _PACKAGE and not name.startswith(f"{_PACKAGE}.cli")
 
 

@@ -55,6 +55,8 @@ class Op:
     effect: ClassVar[bool] = False
     # The same value under another handle; see Alias.
     is_alias: ClassVar[bool] = False
+    # An alias or a view, which costs nothing to do again.
+    is_free: ClassVar[bool] = False
     # An op that may find a bad index at run time.
     checks: ClassVar[bool] = False
 
@@ -104,6 +106,7 @@ class View(Op):
     """Each result element is one input element, found by index arithmetic, or a constant."""
 
     reads = NOTHING
+    is_free = True
 
     def source(self, reader: Reader, node: Node, at: Coordinates) -> int:
         """The value at coordinates `at`, read from the input through `reader`."""
@@ -135,7 +138,7 @@ class Template(Op):
 class Alias(Op):
     """The same value under another handle; costs nothing at run time."""
 
-    is_alias = True
+    is_alias = is_free = True
     # Whether tensors hold it as a value of their own, apart from what it is an alias of.
     stands_alone: ClassVar[bool] = False
     reads = NOTHING

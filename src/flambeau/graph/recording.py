@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from flambeau.core.context import context
@@ -90,13 +89,14 @@ class Recording:
                 entry.append(self._outside(source))
         self.structure.append(tuple(entry))
         line = context.location or user_location()
-        made = []
-        for number, spec in enumerate(subgraph.specs):
-            node = Node(SUBGRAPH, inputs, (subgraph, number), spec, False, None, line)
+        made = [
+            Node(SUBGRAPH, inputs, attributes, spec, False, None, line)
+            for attributes, spec in subgraph.outputs
+        ]
+        for position, node in enumerate(made, len(uses)):
             node.recording = self
-            node.position = len(uses)
-            uses.append(0)
-            made.append(node)
+            node.position = position
+        uses += [0] * len(made)
         self.nodes += made
         self.nodes_left -= len(subgraph.steps)
         self.bytes_left -= subgraph.nbytes
@@ -246,18 +246,6 @@ def _infer(op: Op, inputs: tuple[Node, ...], attributes: tuple[Any, ...]) -> Spe
         )
     where = devices.pop() if devices else context.default_device
     return Spec.of(tuple(shape), kind, where)
-
-
-@contextmanager
-def at_one_line() -> Iterator[None]:
-    """Nodes recorded in this block name the user's present line, which is looked up once."""
-    before = context.location
-    if before is None:
-        context.location = user_location(3)
-    try:
-        yield
-    finally:
-        context.location = before
 
 
 def data(buffer: Memory, spec: Spec) -> Node:

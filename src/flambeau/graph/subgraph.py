@@ -30,14 +30,15 @@ class Step(NamedTuple):
 class Subgraph:
     """Steps in order, and which of them are results. Interned: equal subgraphs are one object."""
 
-    __slots__ = ("nbytes", "results", "specs", "steps")
+    __slots__ = ("nbytes", "outputs", "results", "steps")
 
     _known: ClassVar[dict[tuple[tuple[Step, ...], tuple[int, ...]], Subgraph]] = {}
 
     def __init__(self, steps: tuple[Step, ...], results: tuple[int, ...]) -> None:
         self.steps = steps
         self.results = results
-        self.specs = [steps[number].spec for number in results]
+        # The attributes and the spec of the nodes that stand for the results.
+        self.outputs = [((self, place), steps[number].spec) for place, number in enumerate(results)]
         self.nbytes = sum(step.spec.nbytes for step in steps)
 
     @classmethod
@@ -97,31 +98,30 @@ def tracing(trace: Trace) -> Iterator[None]:
 
 def as_subgraph(
     trace: Trace, given: Sequence[Node], results: Sequence[Node]
-) -> tuple[Subgraph, list[int | Node]] | None:
-    """The subgraph of a trace, and its inputs: numbers of given nodes, and constants.
+) -> tuple[Subgraph, list[int], tuple[Node, ...]] | None:
+    """The subgraph of a trace; its inputs: given nodes, by place, and after them constants.
 
     None if it reads other values than those, gives others than its own, or records something to be
     differentiated.
     """
-    places = {node: place for place, node in enumerate(given)}
-    numbers: dict[Node, int] = {}
-    inputs: list[int | Node] = []
-    steps = []
-    for number, node in enumerate(trace.nodes):
-        for source in node.inputs:
-            if source not in numbers:
-                if source not in places and source.op is not SCALAR:
-                    return None
-                numbers[source] = ~len(inputs)
-                inputs.append(places.get(source, source))
-        if node.requires_grad:
-            return None
-        numbers[node] = number
-        references = tuple([numbers[source] for source in node.inputs])
-        steps.append(Step(node.op, node.attributes, node.spec, references))
-    if not all(node.recording is trace for node in results):
+    own = set(trace.nodes)
+    read = [source for node in trace.nodes for source in node.inputs if source not in own]
+    outside = dict.fromkeys(read)
+    known = [place for place, node in enumerate(given) if node in outside]
+    for place in known:
+        del outside[given[place]]  # which has no node twice
+    if any(node.op is not SCALAR for node in outside) or any(one.requires_grad for one in own):
         return None
-    return Subgraph.of(steps, [numbers[node] for node in results]), inputs
+    if not own.issuperset(results):
+        return None
+    inputs = [*[given[place] for place in known], *outside]
+    numbers = {node: ~place for place, node in enumerate(inputs)}
+    numbers.update({node: place for place, node in enumerate(trace.nodes)})
+    steps = [
+        Step(node.op, node.attributes, node.spec, tuple([numbers[one] for one in node.inputs]))
+        for node in trace.nodes
+    ]
+    return Subgraph.of(steps, [numbers[node] for node in results]), known, tuple(outside)
 
 
 def inlined(nodes: Sequence[Node]) -> list[Node]:

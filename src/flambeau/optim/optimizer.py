@@ -13,7 +13,7 @@ from typing import Any
 import flambeau.tensor as T
 from flambeau.core.context import context
 from flambeau.engine.capture import guard, interrupt, setup_changed
-from flambeau.graph.recording import at_one_line
+from flambeau.graph.node import user_location
 from flambeau.tensor import RemovableHandle, Tensor
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -61,11 +61,15 @@ def _observed(step: Callable[..., Any]) -> Callable[..., Any]:
                     f"{answer}."
                 )
             args, kwargs = answer
-        with at_one_line():
+        line = context.location
+        context.location = line or user_location()
+        try:
             if context.capture is None:
                 result = step(self, *args, **kwargs)
             else:
                 result = self._captured(step, args, kwargs)
+        finally:
+            context.location = line
         self._opt_called = True
         for after in tuple(self._optimizer_step_post_hooks.values()):
             after(self, args, kwargs)

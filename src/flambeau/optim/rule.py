@@ -68,9 +68,12 @@ class RuleOptimizer(Optimizer):
                 loss = closure()
         with T.no_grad():
             for number, group in enumerate(self.param_groups):
-                parameters = [one for one in group["params"] if one.grad is not None]
+                parameters, gradients = group["params"], [one.grad for one in group["params"]]
+                if None in gradients:
+                    parameters = [one for one in parameters if one.grad is not None]
+                    gradients = [one.grad for one in parameters]
                 if parameters:
-                    self._update_group(number, group, parameters)
+                    self._update_group(number, group, parameters, gradients)
         return loss
 
     def _reset(self) -> None:
@@ -78,12 +81,14 @@ class RuleOptimizer(Optimizer):
         self._settings = Settings(self, self.live_settings)
         self._known: list[tuple[Any, Update | None]] = []
 
-    def _update_group(self, number: int, group: Group, parameters: list[Tensor]) -> None:
+    def _update_group(
+        self, number: int, group: Group, parameters: list[Tensor], gradients: list[Tensor]
+    ) -> None:
         """Update these parameters: as one call if the same operations are known from before."""
         states = [self._state_of(parameter, group) for parameter in parameters]
         sharing = self._sharing(parameters, states)
         current = self._advance(group, parameters, states, sharing)
-        tensors = [*parameters, *[one.grad for one in parameters]]
+        tensors = [*parameters, *gradients]
         for state in states:
             tensors += [value for value in state.values() if isinstance(value, Tensor)]
         once = context.eager or context.capture is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -50,6 +50,9 @@ class Plan:
     summary: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._pack = _packer([is_float for _, is_float in self.slots.scalars])
+
     def run(self, leaves: Sequence[Node], *, beside: bool = False) -> list[Buffer]:
         """Run on these leaves; the output buffers. Raises Fault, with nothing bound.
 
@@ -62,7 +65,7 @@ class Plan:
         slots = self.slots
         values = [leaves[number].buffer.address + offset for number, offset in slots.leaves]  # type: ignore[union-attr]
         values += [made[number].address + offset for number, offset in slots.outputs]
-        values += [scalar_bits(leaves[one].attributes[0], kind) for one, kind in slots.scalars]
+        values += self._pack([leaves[one].attributes[0] for one, _ in slots.scalars])
         if slots.error:
             values.append(self.program.error_address)
         error = self._start(values, leaves, made) if beside else self.program.run(values)
@@ -73,9 +76,18 @@ class Plan:
     def _start(self, values: list[int], leaves: Sequence[Node], made: list[Buffer]) -> Error | None:
         """Run beside the caller, unless others may look at the memory at any time."""
         buffers: list[Any] = [leaves[number].buffer for number, _ in self.slots.leaves]
-        if any(one.views for one in buffers):
+        if max([one.views for one in buffers], default=0):
             return self.program.run(values)
         return self.program.start(values, [*buffers, *made])
+
+
+def _packer(are_floats: Sequence[int]) -> Callable[[list[Any]], Sequence[int]]:
+    """What makes the i64s of numbers of these kinds."""
+    if not all(are_floats):
+        return lambda numbers: list(map(scalar_bits, numbers, are_floats))
+    pack = struct.Struct(f"<{len(are_floats)}d").pack
+    unpack = struct.Struct(f"<{len(are_floats)}q").unpack
+    return lambda numbers: unpack(pack(*numbers))
 
 
 def scalar_bits(value: float, is_float: int) -> int:

@@ -7,57 +7,45 @@ a subgraph; later steps call it on what the tensors then hold.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flambeau.core.dtypes import dtype
 from flambeau.core.live import Live
 from flambeau.graph.node import Node, Spec
 from flambeau.graph.recording import call, current, scalar
 from flambeau.graph.subgraph import Subgraph, Trace, as_subgraph, tracing
-from flambeau.tensor.storage import Storage
+from flambeau.tensor.storage import Storage, replace_all
 from flambeau.tensor.tensor import Tensor
-
-
-class Number(NamedTuple):
-    """An input that is a Python number, by its place, as a scalar of this dtype."""
-
-    place: int
-    kind: dtype
 
 
 class Update(NamedTuple):
     """A known update of storages."""
 
     subgraph: Subgraph
-    # Each a storage by its place, a number, or a constant.
-    inputs: list[int | Number | Node]
+    # Its inputs: storages by place, Python numbers by place and with their dtype, and constants.
+    storages: list[int]
+    numbers: list[tuple[int, dtype]]
+    constants: tuple[Node, ...]
     # The storages that are written, in the order of the subgraph's results.
     written: list[int]
 
     def __call__(self, storages: Sequence[Storage], numbers: Sequence[float]) -> None:
         """Update what these storages hold."""
-        inputs: list[Any] = []
-        for one in self.inputs:
-            if type(one) is int:
-                inputs.append(storages[one].node)
-            elif type(one) is Number:
-                inputs.append(scalar(numbers[one.place], one.kind))
-            else:
-                inputs.append(one)
-        results = call(self.subgraph, tuple(inputs))
-        for place, node in zip(self.written, results, strict=True):
-            storages[place].replace(node)
+        held = [storages[place].node for place in self.storages]
+        given = [scalar(numbers[place], kind) for place, kind in self.numbers]
+        results = call(self.subgraph, (*held, *given, *self.constants))
+        replace_all([storages[place] for place in self.written], results)
 
 
 def plain_storages(tensors: Sequence[Tensor]) -> list[Storage] | None:
     """The storages of tensors that show the whole of one each; None if they are not such."""
-    storages = []
-    for tensor in tensors:
-        storage = tensor._storage
-        if tensor._view is not None or storage.shared is not None or storage.node.requires_grad:
+    storages = [tensor._storage for tensor in tensors if tensor._view is None]
+    if len(set(map(id, storages))) < len(tensors):
+        return None
+    for storage in storages:
+        if storage.shared is not None or storage.node.requires_grad:
             return None
-        storages.append(storage)
-    return storages if len(set(map(id, storages))) == len(storages) else None
+    return storages
 
 
 def specs(storages: Sequence[Storage]) -> list[Spec]:
@@ -111,18 +99,19 @@ def _known(
     trace: Trace, storages: Sequence[Storage], numbers: Sequence[Live], before: dict[int, Node]
 ) -> Update | None:
     held = [before.get(place, storage.node) for place, storage in enumerate(storages)]
-    made = as_subgraph(trace, held, [storages[place].node for place in before])
+    live = [
+        (place, kind, leaf)
+        for place, number in enumerate(numbers)
+        for kind, leaf in number.leaves.items()
+    ]
+    given = [*held, *[leaf for _, _, leaf in live]]
+    made = as_subgraph(trace, given, [storages[place].node for place in before])
     if made is None:
         return None
-    subgraph, given = made
-    places = {id(number): place for place, number in enumerate(numbers)}
-    inputs: list[int | Number | Node] = []
-    for one in given:
-        if isinstance(one, Node) and id(one.attributes[0]) in places:
-            inputs.append(Number(places[id(one.attributes[0])], one.dtype))
-        else:
-            inputs.append(one)
-    return Update(subgraph, inputs, list(before))
+    subgraph, used, constants = made
+    own = [place for place in used if place < len(held)]
+    scalars = [live[place - len(held)][:2] for place in used[len(own) :]]
+    return Update(subgraph, own, scalars, constants, list(before))
 
 
 def _adopt(trace: Trace) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,17 @@ class Storage:
             old.buffer = duplicate(memory)
         ctypes.memmove(memory.address, computed.address, node.spec.nbytes)
         node.buffer = memory
+
+
+def replace_all(storages: Sequence[Storage], nodes: Sequence[Node]) -> None:
+    """`replace` for each of some storages that NumPy does not see, with nodes just recorded."""
+    recording = current()
+    position = nodes[0].position if nodes else 0
+    for storage, node in zip(storages, nodes, strict=True):
+        recording.writes.append((_Undo(storage), position, storage.node))
+        storage.node = node
+        storage.version += 1
+        storage.parameter = None
 
 
 class _Undo:

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from flambeau.core.context import context
+from flambeau.graph.node import is_own_module, user_location
 from flambeau.nn.modules._backward_hooks import BackwardHooks
 from flambeau.tensor import RemovableHandle
 
@@ -43,6 +45,13 @@ class Hooked:
     _load_state_dict_pre_hooks: OrderedDict[int, Callable[..., Any]]
     _load_state_dict_post_hooks: OrderedDict[int, Callable[..., Any]]
 
+    # Whether `forward` is flambeau's code.
+    _is_own: bool
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._is_own = is_own_module(getattr(cls.forward, "__module__", ""))
+
     def __init__(self) -> None:
         self.__dict__.update({name: OrderedDict() for name in HOOK_TABLES})
 
@@ -62,6 +71,15 @@ class Hooked:
             or self._backward_pre_hooks
         ):
             return self._call_with_hooks(args, kwargs)
+        if self._is_own is (context.location is None):
+            # The line that calls a layer of ours stands for all that it records; a module of the
+            # user's has lines of its own.
+            before = context.location
+            context.location = user_location() if self._is_own else None
+            try:
+                return self.forward(*args, **kwargs)
+            finally:
+                context.location = before
         return self.forward(*args, **kwargs)
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

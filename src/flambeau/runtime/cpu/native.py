@@ -37,7 +37,7 @@ WORDS = I64.as_pointer()
 KERNEL = ir.FunctionType(ir.VoidType(), [WORDS, I64, I64, POINTER])
 
 _SLICE_NS = 50_000_000  # then the caller returns to Python, so that Ctrl-C is noticed
-_SPIN_NS = 200_000  # a worker that has waited this long goes to sleep
+_SPIN_NS = 1_000_000  # a worker that has waited this long goes to sleep
 _PAUSES_A_LOOK = 64
 _PAUSES_BEFORE_YIELDING = 1000
 _NO_CHUNK = 1 << 62
