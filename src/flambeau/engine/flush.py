@@ -5,6 +5,8 @@ What is computed and what may be overwritten is decided in engine/liveness.py.
 
 from __future__ import annotations
 
+import math
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +19,7 @@ from flambeau.engine.liveness import live_positions
 from flambeau.engine.reference import evaluate
 from flambeau.graph.node import FREED, Node
 from flambeau.graph.op import PARAMETER, SCALAR, Alias
-from flambeau.graph.recording import Recording, current, on_full
+from flambeau.graph.recording import Recording, current, on_recordings
 from flambeau.graph.subgraph import inlined
 from flambeau.runtime.buffers import allocate
 from flambeau.runtime.cpu.executor import background
@@ -82,9 +84,33 @@ def execute(recording: Recording, *, beside: bool = False) -> Plan | None:
     """Run a recording that is at its end; the plan that did it, None if there is nothing to do."""
     # First of all, as liveness counts who holds what, and a program that is at work does.
     background.finish()
-    context.recording = None
-    if not recording.nodes:
-        return None
+    if context.recording is recording:
+        context.recording = None
+    with recording.lock:
+        if recording.taken or not recording.nodes:
+            return None
+        recording.taken = True
+        return _run_or_undo(recording, beside)
+
+
+def take_over(recording: Recording) -> None:
+    """Compute another thread's recording, of which this thread needs a value."""
+    if recording.nodes_left == math.inf:
+        raise RuntimeError(
+            "a tensor is used that another thread is computing inside a function that is being "
+            "compiled; wait until that call has returned"
+        )
+    background.finish()
+    with recording.lock:
+        if recording.taken:
+            return
+        recording.taken = True
+        while recording.busy:
+            time.sleep(0)  # its thread is in the midst of an operation
+        _run_or_undo(recording, beside=False)
+
+
+def _run_or_undo(recording: Recording, beside: bool) -> Plan:
     try:
         return run(recording, beside)
     except Fault as fault:
@@ -108,6 +134,8 @@ def compute(node: Node) -> Node:
         else:
             if base.recording is None:
                 current().append_again(base)
+            elif base.recording is not context.recording:
+                take_over(base.recording)
             flush()
     elif base is not node and node.recording is not None:
         # An alias of a known value, recorded but not run: plans take it as part of the recording.
@@ -164,4 +192,4 @@ def _store_scalar(node: Node) -> None:
     node.buffer = buffer
 
 
-on_full(flush)
+on_recordings(flush, take_over)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -26,13 +27,16 @@ class Recording:
 
     __slots__ = (
         "aliases",
+        "busy",
         "bytes_left",
         "leaf_positions",
         "leaf_uses",
         "leaves",
+        "lock",
         "nodes",
         "nodes_left",
         "structure",
+        "taken",
         "uses",
         "writes",
     )
@@ -54,53 +58,72 @@ class Recording:
             self.nodes_left = self.bytes_left = math.inf
         elif context.eager:
             self.nodes_left = 1
+        # Another thread that needs a value takes the recording and runs it: `taken` says that it is
+        # at its end, `busy` that its own thread is adding to it, and who runs it holds the lock.
+        self.lock = threading.RLock()
+        self.taken = self.busy = False
         # In-place writes: (undo, number of nodes before it, the node replaced); see engine.flush.
         self.writes: list[tuple[Callable[[Node], None], int, Node]] = []
 
     def append(self, node: Node) -> None:
         """Add a node whose inputs are leaves, computed, or recorded."""
-        uses = self.uses
-        entry: list[Any] = [node.op, node.attributes]
-        for source in node.inputs:
-            if source.recording is self:
-                position = source.position
-                uses[position] += 1
-                entry.append(position)
-            else:
-                entry.append(self._outside(source))
-        node.recording = self
-        node.position = len(uses)
-        self.nodes.append(node)
-        uses.append(0)
-        self.structure.append(tuple(entry))
-        self.nodes_left -= 1
-        self.bytes_left -= node.spec.nbytes
+        before, self.busy = self.busy, True
+        try:
+            if self.taken:
+                self.busy = before  # whoever has taken it waits for that
+                current().append(node)
+                return
+            uses = self.uses
+            entry: list[Any] = [node.op, node.attributes]
+            for source in node.inputs:
+                if source.recording is self:
+                    position = source.position
+                    uses[position] += 1
+                    entry.append(position)
+                else:
+                    entry.append(self._outside(source))
+            node.recording = self
+            node.position = len(uses)
+            self.nodes.append(node)
+            uses.append(0)
+            self.structure.append(tuple(entry))
+            self.nodes_left -= 1
+            self.bytes_left -= node.spec.nbytes
+        finally:
+            self.busy = before
 
     def call(self, subgraph: Subgraph, inputs: tuple[Node, ...]) -> list[Node]:
         """Add the operations of a subgraph as one entry; its results."""
-        uses = self.uses
-        entry: list[Any] = [subgraph]
-        for source in inputs:
-            if source.recording is self:
-                position = source.position
-                uses[position] += 1
-                entry.append(position)
-            else:
-                entry.append(self._outside(source))
-        self.structure.append(tuple(entry))
-        line = context.location or user_location()
-        made = [
-            Node(SUBGRAPH, inputs, attributes, spec, False, None, line)
-            for attributes, spec in subgraph.outputs
-        ]
-        for position, node in enumerate(made, len(uses)):
-            node.recording = self
-            node.position = position
-        uses += [0] * len(made)
-        self.nodes += made
-        self.nodes_left -= len(subgraph.steps)
-        self.bytes_left -= subgraph.nbytes
-        return made
+        self.busy = True
+        try:
+            if self.taken:
+                self.busy = False
+                return current().call(subgraph, inputs)
+            uses = self.uses
+            entry: list[Any] = [subgraph]
+            for source in inputs:
+                if source.recording is self:
+                    position = source.position
+                    uses[position] += 1
+                    entry.append(position)
+                else:
+                    entry.append(self._outside(source))
+            self.structure.append(tuple(entry))
+            line = context.location or user_location()
+            made = [
+                Node(SUBGRAPH, inputs, attributes, spec, False, None, line)
+                for attributes, spec in subgraph.outputs
+            ]
+            for position, node in enumerate(made, len(uses)):
+                node.recording = self
+                node.position = position
+            uses += [0] * len(made)
+            self.nodes += made
+            self.nodes_left -= len(subgraph.steps)
+            self.bytes_left -= subgraph.nbytes
+            return made
+        finally:
+            self.busy = False
 
     def _outside(self, source: Node) -> int:
         """The reference of an input from outside: a leaf's, or of a value computed anew."""
@@ -121,7 +144,12 @@ class Recording:
         if base is not source:
             self.aliases.append(source)
         if base.recording is not None and base.recording is not self:
-            self._wanted_elsewhere(base)
+            _hooks[1](base.recording)
+            if base.recording is not None:
+                raise RuntimeError(
+                    f"the result of '{base.op.name}' is being computed by the code that a signal "
+                    "handler has interrupted, and cannot be used in the handler"
+                )
         if base.recording is None and base.buffer is None and base.op is not SCALAR:
             # It was dropped because nobody held it; nodes are pure, so it can be computed again.
             self.append_again(base)
@@ -153,13 +181,6 @@ class Recording:
                 waiting.pop()
             waiting.extend(missing)
 
-    def _wanted_elsewhere(self, source: Node) -> None:
-        """A node that another thread recorded is wanted here: it must be computed first."""
-        raise RuntimeError(
-            f"the result of '{source.op.name}' is still being recorded by another thread; "
-            "look at it there first (for example with .item() or flambeau.flush())"
-        )
-
     def key(self) -> tuple[Any, ...]:
         """What must be equal for a plan to serve again, apart from which results are wanted."""
         # What computed a leaf does not matter any more, only whether it is a number.
@@ -180,18 +201,20 @@ def behind(source: Node) -> Node:
     return source
 
 
-_flush: list[Callable[[], None]] = []
+# What the engine does with a recording of this thread that has grown long, and with another
+# thread's of which a value is needed.
+_hooks: list[Callable[..., Any]] = []
 
 
-def on_full(flush: Callable[[], None]) -> None:
-    """Set what computes a recording that has grown long (or, in eager mode, any)."""
-    _flush[:] = [flush]
+def on_recordings(full: Callable[[], Any], wanted: Callable[[Recording], Any]) -> None:
+    """Set what computes a recording that has grown long (or, in eager mode, any), or another's."""
+    _hooks[:] = [full, wanted]
 
 
 def current() -> Recording:
     """This thread's recording."""
     recording: Recording | None = context.recording
-    if recording is None:
+    if recording is None or recording.taken:
         recording = context.recording = Recording()
     return recording
 
@@ -223,7 +246,7 @@ def record(op: Op, inputs: tuple[Node, ...], attributes: tuple[Any, ...] = ()) -
         recording = current()
     recording.append(node)
     if recording.nodes_left <= 0 or recording.bytes_left <= 0:
-        _flush[0]()
+        _hooks[0]()
     return node
 
 
@@ -232,7 +255,7 @@ def call(subgraph: Subgraph, inputs: tuple[Node, ...]) -> list[Node]:
     recording = current()
     made = recording.call(subgraph, inputs)
     if recording.nodes_left <= 0 or recording.bytes_left <= 0:
-        _flush[0]()
+        _hooks[0]()
     return made
 
 

@@ -72,6 +72,7 @@ class Trace:
         self.writes: list[tuple[Callable[[Node], None], int, Node]] = []
         self.leaf_positions: dict[int, int] = {}
         self.nodes_left = self.bytes_left = math.inf
+        self.taken = False
 
     def append(self, node: Node) -> None:
         """Add a node; what it reads from outside the trace is an input."""
