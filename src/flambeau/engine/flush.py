@@ -144,6 +144,8 @@ def compute(node: Node) -> Node:
         # It stands for what its tensor holds, which may be overwritten where it is.
         return base
     node.buffer = base.buffer
+    if base is not node and not node.requires_grad:
+        node.inputs = ()  # so that it does not count as another user of the value
     return node
 
 

@@ -168,6 +168,9 @@ def numpy(input: Tensor, *, force: bool = False) -> np.ndarray:
         )
     if input.dtype is dtypes.bfloat16:
         raise TypeError("Got unsupported ScalarType BFloat16")
+    if input._view is not None and not input.requires_grad:
+        # A view's value is made again while NumPy may write, and must not count as another user.
+        input._view.node = None
     return input._storage.array(*geometry(input))
 
 
