@@ -13,7 +13,7 @@ help:
 	@echo "make test         run the tests"
 	@echo "make lint         ruff, mypy and the layer check"
 	@echo "make conformance  compare with PyTorch (installs PyTorch)"
-	@echo "make bench        measure beside PyTorch (installs PyTorch)"
+	@echo "make bench        measure beside PyTorch and JAX (installs them); ARGS=--check holds the bars"
 
 demo: $(VENV)/.demo
 	$(BIN)/flambeau demo
@@ -37,7 +37,7 @@ conformance: $(VENV)/.dev $(VENV)/.peers
 	$(BIN)/python benchmarks/tutorial.py $(SHARED)/tutorial
 
 bench: $(VENV)/.peers
-	$(BIN)/python benchmarks/beside_torch.py
+	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
 	rm -rf $(VENV) demo_output build

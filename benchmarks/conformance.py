@@ -53,7 +53,7 @@ def main() -> int:
     options.add_argument("folder", type=Path, help="the folder of the conformance programs")
     folder = options.parse_args().folder
     lines, below = [], 0
-    for name, bar in tomllib.loads(BARS.read_text()).items():
+    for name, bar in tomllib.loads(BARS.read_text())["conformance"].items():
         measured = shares(report_of(folder / bar["program"], bar.get("arguments", [])))
         for kind in measured.keys() & bar.keys():
             passed, total = measured[kind]

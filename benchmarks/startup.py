@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any
 
 import flambeau as torch
-from flambeau import nn
+from flambeau.cli.bench.programs import ROWS
 from flambeau.runtime.cpu.executor import Program
 
 RUNS = 5
@@ -29,22 +29,8 @@ import flambeau
 print(perf_counter() - start)
 """
 FIRST_STEP = """
-from time import perf_counter
-import flambeau as torch
-torch.manual_seed(0)
-x, y = torch.randn(64, 1000), torch.randn(64, 10)
-w1 = torch.randn(1000, 100, requires_grad=True)
-w2 = torch.randn(100, 10, requires_grad=True)
-start = perf_counter()
-loss = ((x @ w1).clamp(min=0) @ w2 - y).pow(2).sum()
-loss.item()
-loss.backward()
-with torch.no_grad():
-    for weight in (w1, w2):
-        weight -= 1e-6 * weight.grad
-        weight.grad.zero_()
-w1[0, 0].item()
-print(perf_counter() - start)
+from flambeau.cli.bench.timing import AS_IT_STANDS, first_seconds
+print(first_seconds("tutorial_sgd", AS_IT_STANDS))
 """
 
 
@@ -65,42 +51,6 @@ def startup() -> dict[str, float]:
             found.setdefault("first step, empty cache", []).append(in_a_process(FIRST_STEP, cache))
             found.setdefault("first step, filled cache", []).append(in_a_process(FIRST_STEP, cache))
     return {name: statistics.median(times) for name, times in found.items()}
-
-
-def autograd_step(inputs: int, hidden: int) -> Callable[[], Any]:
-    """The tutorial's step, as its autograd program does it."""
-    torch.manual_seed(0)
-    x, y = torch.randn(64, inputs), torch.randn(64, 10)
-    w1 = torch.randn(inputs, hidden, requires_grad=True)
-    w2 = torch.randn(hidden, 10, requires_grad=True)
-
-    def step() -> Any:
-        loss = ((x @ w1).clamp(min=0) @ w2 - y).pow(2).sum()
-        loss.backward()
-        with torch.no_grad():
-            for weight in (w1, w2):
-                weight -= 1e-6 * weight.grad
-                weight.grad.zero_()
-        return loss
-
-    return step
-
-
-def module_step(inputs: int, hidden: int, name: str) -> Callable[[], Any]:
-    """The tutorial's step with modules and an optimizer."""
-    torch.manual_seed(0)
-    x, y = torch.randn(64, inputs), torch.randn(64, 10)
-    model = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, 10))
-    optimizer = getattr(torch.optim, name)(model.parameters(), lr=1e-6)
-
-    def step() -> Any:
-        optimizer.zero_grad()
-        loss = nn.functional.mse_loss(model(x), y, reduction="sum")
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step
 
 
 def recording(step: Callable[[], Any]) -> float:
@@ -145,13 +95,11 @@ def replaying(step: Callable[[], Any]) -> float:
 
 def main() -> int:
     rows = [(name, f"{1e3 * seconds:8.0f} ms") for name, seconds in startup().items()]
-    micro = {"recording the autograd program": recording(autograd_step(1000, 100))}
-    steps = {
-        "autograd program": autograd_step(1000, 100),
-        "modules, SGD": module_step(1000, 100, "SGD"),
-        "modules, Adam": module_step(1000, 100, "Adam"),
-    }
-    micro |= {f"replaying beyond kernels: {name}": replaying(one) for name, one in steps.items()}
+    micro = {}
+    for row in ROWS:
+        if row.name.startswith("tutorial"):
+            micro[f"recording: {row.title}"] = recording(row.make(torch).whole)
+            micro[f"replaying beyond kernels: {row.title}"] = replaying(row.make(torch).whole)
     rows += [(name, f"{1e6 * seconds:8.1f} µs") for name, seconds in micro.items()]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:

@@ -7,16 +7,19 @@ import functools
 import itertools
 import mmap
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from llvmlite import ir
 
 from flambeau.compiler.templates import gemm
-from flambeau.compiler.templates.gemm_plan import DEPTH
+from flambeau.compiler.templates.gemm_micro import CHAIN, Product, Tile
+from flambeau.compiler.templates.gemm_pack import Element
 from flambeau.core import dtypes
 from flambeau.runtime.llvm import machine
 from flambeau.runtime.llvm.blocks import F32, splat
+from flambeau.runtime.llvm.vectors import item_bytes
 
 LAYOUTS = ("row", "column", "strided")
 LANES = [lanes for lanes in (16, 8, 4) if lanes <= machine.lanes()]
@@ -34,19 +37,24 @@ SHAPES = [
 Matrix = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 
 
+libraries = []
+
+
+@functools.cache
+def compiled(product: Product) -> int:
+    """The address of an inner product."""
+    code = machine.compile_module(product.build("product"))
+    libraries.append(machine.load_object(code, ["product"]))
+    return libraries[-1].address("product")
+
+
 class Kernel:
     """A compiled gemm."""
 
-    def __init__(
-        self,
-        spec: gemm.GemmSpec,
-        lanes: int,
-        epilogue: gemm.Epilogue | None = None,
-        registers: int | None = None,
-    ) -> None:
-        self.spec, self.lanes, self.registers = spec, lanes, registers
+    def __init__(self, spec: gemm.GemmSpec, epilogue: gemm.Epilogue | None = None) -> None:
+        self.spec = spec
         module = ir.Module()
-        gemm.emit_gemm(module, "kernel", spec, lanes, epilogue, registers)
+        gemm.emit_gemm(module, "kernel", spec, epilogue)
         self.library = machine.load_object(machine.compile_module(str(module)), ["kernel"])
         kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 2, ctypes.c_void_p)
         self.function = kind(self.library.address("kernel"))
@@ -66,23 +74,28 @@ class Kernel:
             tuple(stride // x.itemsize for stride in x.strides) for x in (a, b, c)
         )
         problem = gemm.Problem(m, b.shape[2], k, a_strides, b_strides, c_strides[:2], batch)
-        plan = gemm.work_items(self.spec, problem, self.lanes, self.registers)
+        plan = gemm.work_items(self.spec, problem, cuts)
         if pack is not None:
             plan = replace(plan, pack_a=pack[0], pack_b=pack[1])
         addresses = (x.ctypes.data for x in (a, b, c))
-        args = np.array([*gemm.arguments(problem, plan, *addresses), *extra], np.int64)
+        products = [0 if one is None else compiled(one) for one in gemm.products(self.spec, plan)]
+        args = [*gemm.arguments(problem, plan, *addresses), *products, *extra]
+        table = np.array(args, np.int64)
         scratch, guard = guarded(plan.scratch_bytes)
         # Whatever a former kernel left in the scratch must not matter.
         scratch[:] = 0xFF
         address = guard - -(-plan.scratch_bytes // 64) * 64
         limits = np.linspace(0, plan.total, cuts + 1).astype(int)
         for begin, end in reversed(list(itertools.pairwise(limits))):
-            self.function(args.ctypes.data, begin, end, address)
+            self.function(table.ctypes.data, begin, end, address)
 
 
-@functools.cache
-def kernel(spec: gemm.GemmSpec, lanes: int) -> Kernel:
-    return Kernel(spec, lanes)
+kernel = functools.cache(Kernel)
+
+
+def spec_of(dtype: str, m: int, n: int, lanes: int = LANES[0], **more: Any) -> gemm.GemmSpec:
+    """The spec of a product of this size."""
+    return gemm.GemmSpec(dtype, gemm.tile_for(dtype, m, n, lanes), **more)
 
 
 def guarded(size: int) -> tuple[Matrix, int]:
@@ -158,9 +171,9 @@ def gaps(c: Matrix) -> Matrix:
 def chains(a: Matrix, b: Matrix) -> Matrix:
     """The sums as the template defines them, for values whose products are exact in float64."""
     total = np.zeros((*a.shape[:2], b.shape[2]), np.float32)
-    for start in range(0, a.shape[2], DEPTH):
+    for start in range(0, a.shape[2], CHAIN):
         part = np.zeros_like(total)
-        for d in range(start, min(start + DEPTH, a.shape[2])):
+        for d in range(start, min(start + CHAIN, a.shape[2])):
             exact = a[:, :, d : d + 1].astype(np.float64) * b[:, d : d + 1, :]
             part = (exact + part).astype(np.float32)
         total = total + part if start else part
@@ -171,12 +184,11 @@ def run(
     spec: gemm.GemmSpec,
     a: Matrix,
     b: Matrix,
-    lanes: int = LANES[0],
     pack: tuple[bool, bool] | None = None,
     cuts: int = 1,
 ) -> Matrix:
     c = empty(a.shape[0], a.shape[1], b.shape[2], spec.dtype)
-    kernel(spec, lanes)(matrix(a, spec.a), matrix(b, spec.b), c, pack, cuts)
+    kernel(spec)(matrix(a, spec.a), matrix(b, spec.b), c, pack, cuts)
     assert not gaps(c).any()
     return c
 
@@ -185,15 +197,21 @@ def run(
 @pytest.mark.parametrize("a_layout", LAYOUTS)
 @pytest.mark.parametrize("b_layout", LAYOUTS)
 def test_float32_has_one_set_of_bits(a_layout: str, b_layout: str, lanes: int) -> None:
-    spec = gemm.GemmSpec("float32", a_layout, b_layout)
+    # A tile so small fits every matrix.
+    spec = gemm.GemmSpec("float32", Tile(2, 2, lanes), a=a_layout, b=b_layout)
     for m, n, k in SHAPES:
         a, b = random((1, m, k), "float32"), random((1, k, n), "float32", 1)
         expected = chains(a, b)
         for pack in ((False, False), (True, False), (False, True), (True, True), None):
-            pack_b = spec.b != "row" or (pack is not None and pack[1])
-            chosen = pack and (pack[0], pack_b)
             for cuts in (1, 3):
-                np.testing.assert_array_equal(run(spec, a, b, lanes, chosen, cuts), expected)
+                np.testing.assert_array_equal(run(spec, a, b, pack, cuts), expected)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_tile_of_a_shape(shape: tuple[int, int, int]) -> None:
+    m, n, k = shape
+    a, b = random((1, m, k), "float32"), random((1, k, n), "float32", 1)
+    np.testing.assert_array_equal(run(spec_of("float32", m, n), a, b), chains(a, b))
 
 
 @pytest.mark.parametrize("dtype", [one.name for one in dtypes.FLOATS + dtypes.INTEGERS])
@@ -203,33 +221,34 @@ def test_every_dtype_agrees_with_numpy(dtype: str, b_layout: str) -> None:
         for m, n, k in ((1, 1, 1), (17, 41, 30), (50, 35, 300), (3, 2, 0)):
             a, b = random((2, m, k), dtype), random((2, k, n), dtype, 1)
             exact = widened(a, dtype) @ widened(b, dtype)
-            spec = gemm.GemmSpec(dtype, "row", b_layout, batched=True)
+            tile = Tile(2, 2, lanes * 4 // item_bytes(Element(dtype).compute))
+            spec = gemm.GemmSpec(dtype, tile, b=b_layout, batched=True)
             # These sums are exact in the type computed in, so that only one rounding remains.
             expected = stored(exact, dtype)
-            np.testing.assert_array_equal(run(spec, a, b, lanes, cuts=2), expected)
+            np.testing.assert_array_equal(run(spec, a, b, cuts=2), expected)
 
 
 def test_sums_in_float32_close_to_float64() -> None:
     generator = np.random.default_rng(0)
     a = generator.standard_normal((1, 64, 3000)).astype(np.float32)
     b = generator.standard_normal((1, 3000, 100)).astype(np.float32)
-    found = run(gemm.GemmSpec("float32"), a, b)
+    found = run(spec_of("float32", 64, 100), a, b)
     np.testing.assert_allclose(found, a.astype(np.float64) @ b.astype(np.float64), atol=2e-4)
 
 
 def test_narrow_sums_stay_wide_across_slices() -> None:
-    k = 3 * DEPTH + 5
+    k = 3 * CHAIN + 5
     a, b = np.ones((1, 300, k), np.float32), np.ones((1, k, 40), np.float32)
-    a[:, :, DEPTH:] = 2**-7
+    a[:, :, CHAIN:] = 2**-7
     for dtype in ("bfloat16", "float16"):
-        found = run(gemm.GemmSpec(dtype), stored(a, dtype), stored(b, dtype))
+        found = run(spec_of(dtype, 300, 40), stored(a, dtype), stored(b, dtype))
         expected = stored(a.astype(np.float64) @ b.astype(np.float64), dtype)
         np.testing.assert_array_equal(found, expected)
 
 
 def test_large_product_over_several_blocks() -> None:
     a, b = random((1, 300, 300), "float32"), random((1, 300, 2500), "float32", 1)
-    np.testing.assert_array_equal(run(gemm.GemmSpec("float32"), a, b, cuts=5), chains(a, b))
+    np.testing.assert_array_equal(run(spec_of("float32", 300, 2500), a, b, cuts=5), chains(a, b))
 
 
 @pytest.mark.parametrize("strides", [(0, 1), (1, 0), (0, 0), (-7, -1), (-1, -9)])
@@ -237,12 +256,12 @@ def test_any_strides(strides: tuple[int, int]) -> None:
     m, n, k = 20, 40, 18
     base = random((1000,), "float32")
     steps = [stride * 4 for stride in strides]
-    spec = gemm.GemmSpec("float32", "strided", "strided")
+    spec = spec_of("float32", m, n, a="strided", b="strided")
     a = np.lib.stride_tricks.as_strided(base[500:], (1, m, k), [0, *steps])
     b = np.lib.stride_tricks.as_strided(base[400:], (1, k, n), [0, *steps])
     for pack in (False, True):
         c = empty(1, m, n, "float32")
-        kernel(spec, LANES[0])(a, b, c, (pack, True))
+        kernel(spec)(a, b, c, (pack, pack))
         np.testing.assert_array_equal(c, chains(a, b))
 
 
@@ -250,7 +269,7 @@ def test_batches_broadcast_with_a_stride_of_zero() -> None:
     a, b = random((5, 9, 20), "float32"), random((1, 20, 33), "float32", 1)
     b = np.broadcast_to(b, (5, 20, 33))
     c = empty(5, 9, 33, "float32")
-    kernel(gemm.GemmSpec("float32", batched=True), LANES[0])(a, b, c, cuts=4)
+    kernel(spec_of("float32", 9, 33, batched=True))(a, b, c, cuts=4)
     np.testing.assert_array_equal(c, chains(a, b))
 
 
@@ -258,7 +277,7 @@ def test_infinities_and_nans_of_other_columns_stay_there() -> None:
     a, b = random((1, 15, 20), "float32"), random((1, 20, 35), "float32", 1)
     expected = chains(a, b)
     b[:, 3, 34], a[:, 14, 2] = np.nan, np.inf
-    found = run(gemm.GemmSpec("float32"), a, b)
+    found = run(spec_of("float32", 15, 35), a, b)
     np.testing.assert_array_equal(found[:, :14, :34], expected[:, :14, :34])
     assert np.isnan(found[:, :, 34]).all()
     assert not np.isfinite(found[:, 14]).any()
@@ -267,7 +286,7 @@ def test_infinities_and_nans_of_other_columns_stay_there() -> None:
 def test_negative_zero_and_no_depth_give_zero() -> None:
     a, b = -np.zeros((1, 3, 4), np.float32), np.ones((1, 4, 5), np.float32)
     for depth in (0, 4):
-        found = run(gemm.GemmSpec("float32"), a[:, :, :depth], b[:, :depth])
+        found = run(spec_of("float32", 3, 5), a[:, :, :depth], b[:, :depth])
         np.testing.assert_array_equal(found.view(np.uint32), 0)
 
 
@@ -286,26 +305,54 @@ def test_epilogue_sees_each_result_once() -> None:
         number = builder.sitofp(builder.add(tens, column), F32)
         return builder.fadd(sums, splat(builder, number, sums.type.count))
 
-    for lanes in LANES:
+    for lanes, k in itertools.product(LANES, (300, 2100)):
         for dtype in ("float32", "bfloat16"):
-            spec = gemm.GemmSpec(dtype, batched=True, epilogue="numbered")
-            ones = stored(np.ones((2, 20, 300), np.float32), dtype)
-            zeros = stored(np.zeros((2, 300, 50), np.float32), dtype)
+            spec = spec_of(dtype, 20, 50, lanes, batched=True, epilogue="numbered")
+            ones = stored(np.ones((2, 20, k), np.float32), dtype)
+            zeros = stored(np.zeros((2, k, 50), np.float32), dtype)
             c = empty(2, 20, 50, dtype)
-            Kernel(spec, lanes, numbered)(ones, zeros, c, cuts=3, extra=(64,))
+            Kernel(spec, numbered)(ones, zeros, c, cuts=3, extra=(64,))
             batch, row, column = np.indices(c.shape)
             first = column // lanes * lanes
             expected = stored(((batch * 64 + row) * 64 + first).astype(np.float32), dtype)
             np.testing.assert_array_equal(c, expected)
 
 
-def test_any_tile_gives_the_same_bits() -> None:
-    a, b = random((1, 45, 300), "float32"), random((1, 300, 70), "float32", 1)
-    for registers in (8, 16, 24):
-        narrow = Kernel(gemm.GemmSpec("float32"), LANES[-1], registers=registers)
-        c = empty(1, 45, 70, "float32")
-        narrow(a, b, c)
-        np.testing.assert_array_equal(c, chains(a, b))
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 4), (14, 2), (16, 1)])
+def test_any_tile_gives_the_same_bits(size: tuple[int, int], lanes: int) -> None:
+    rows, vectors = size
+    m, n = 3 * rows - (rows > 1), (3 * vectors - (vectors > 1)) * lanes - 3
+    a, b = random((1, m, 300), "float32"), random((1, 300, n), "float32", 1)
+    for layout in LAYOUTS:
+        spec = gemm.GemmSpec("float32", Tile(rows, vectors, lanes), a=layout)
+        np.testing.assert_array_equal(run(spec, a, b, cuts=2), chains(a, b))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_depth_of_several_slices(layout: str) -> None:
+    a, b = random((1, 40, 2300), "float32"), random((1, 2300, 50), "float32", 1)
+    expected = chains(a, b)
+    spec = spec_of("float32", 40, 50, a=layout, b=layout)
+    for pack in ((False, False), (True, True)):
+        np.testing.assert_array_equal(run(spec, a, b, pack, cuts=2), expected)
+
+
+def test_tiles_fill_the_matrix_and_the_registers() -> None:
+    for lanes, registers in ((16, 32), (8, 16), (4, 32)):
+        for m, n in itertools.product((1, 2, 7, 16, 48, 64, 100, 1000), repeat=2):
+            tile = gemm.tile_for("float32", m, n, lanes)
+            assert tile.rows * tile.vectors + tile.vectors < registers
+            tiles, vectors = -(-m // tile.rows), -(-n // lanes)
+            assert tiles * (tile.rows - 1) <= m
+            assert -(-vectors // tile.vectors) * (tile.vectors - 1) <= vectors
+
+
+def test_a_tile_that_does_not_fit_is_refused() -> None:
+    spec = gemm.GemmSpec("float32", Tile(6, 4, 16))
+    problem = gemm.Problem(8, 64, 10, (0, 10, 1), (0, 64, 1), (0, 64))
+    with pytest.raises(ValueError, match="8 cannot be cut into pieces of 6 and 5"):
+        gemm.work_items(spec, problem, 1)
 
 
 def test_layout_of() -> None:

@@ -297,6 +297,15 @@ def test_accuracy(name: str, dtype: str) -> None:
     check(name, dtype, reference, inputs_of(name, dtype))
 
 
+@pytest.mark.parametrize("name", ["exp", "log", "tanh", "erf", "sin", "cos"])
+def test_within_two_ulps_over_the_whole_float32_range(name: str) -> None:
+    x = padded(every_exponent("float32", 400_000))
+    exact = np.vectorize(math.erf)(x) if name == "erf" else getattr(np, name)(x.astype(np.float64))
+    errors = ulps(kernel(name, "float32", VECTOR["float32"])(x), exact.astype(np.longdouble), 0.0)
+    worst = int(np.argmax(errors))
+    assert errors[worst] <= 2.0, f"{name}({x[worst]!r}) is {errors[worst]:.2f} ulps off"
+
+
 @pytest.mark.parametrize("dtype", VECTOR)
 def test_nextafter_is_exact(dtype: str) -> None:
     x, y = pairs(dtype)

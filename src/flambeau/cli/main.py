@@ -1,4 +1,4 @@
-"""`flambeau run | explain | demo | doctor`: reading the command line."""
+"""`flambeau run | explain | demo | bench | doctor`: reading the command line."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flambeau.cli import demo, doctor, explain, run
+from flambeau.cli.bench import command as bench
+from flambeau.cli.bench.programs import ROWS
 
 Command = Callable[[argparse.Namespace], int]
 
 
 def _run(options: argparse.Namespace) -> int:
-    return run.run_script(options.script, options.arguments, options.seed)
+    return run.run_script(options.script, options.arguments, options.seed, numpy=options.numpy)
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -22,6 +24,10 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     return demo.run_demo(options.output, options.examples)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    return bench.run_bench(options.only, options.rounds)
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -40,6 +46,9 @@ def command_line() -> argparse.ArgumentParser:
 
     runner = command("run", _run, "Run a PyTorch script as it stands, with flambeau as its torch.")
     runner.add_argument("--seed", type=int, help="seed Python's, NumPy's and flambeau's generators")
+    runner.add_argument(
+        "--numpy", action="store_true", help="let the script's own imports of numpy mean flambeau's"
+    )
     runner.add_argument("script", type=Path, help="the program")
     runner.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program is given")
 
@@ -51,6 +60,11 @@ def command_line() -> argparse.ArgumentParser:
     output, examples = Path("demo_output"), demo.EXAMPLES
     shown.add_argument("--output", type=Path, default=output, help="where to put the picture")
     shown.add_argument("--examples", type=Path, default=examples, help="the tutorial's folder")
+
+    timed = command("bench", _bench, "Time programs beside what this machine allows.")
+    names, rounds = [row.name for row in ROWS], bench.ROUNDS
+    timed.add_argument("--only", nargs="+", choices=names, metavar="ROW", help=", ".join(names))
+    timed.add_argument("--rounds", type=int, default=rounds, help="measurements (%(default)s)")
 
     command("doctor", _doctor, "Say what this machine offers, and check that flambeau works on it.")
     return parser

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flambeau.compiler.kernel import Instruction, Kernel
+from flambeau.compiler.order import one_block, row_lanes
 from flambeau.graph.index import Index
 
 # An entry of the argument list: ("slot", n) is the address of a buffer of the nest, ("scalar", n) a
@@ -86,14 +87,19 @@ def number_arguments(kernel: Kernel) -> Arguments:
     result = Arguments()
     result.outer = [result.number(size) for size in kernel.outer]
     result.inner = [result.number(size) for size in kernel.inner]
-    # Rows that fit 16 lanes are summed 16 at a time, longer ones 32: the row's size decides.
-    wide = bool(kernel.inner) and kernel.inner[-1] > 16
-    lines = [
-        f"{kernel.lanes_along} {len(kernel.outer)}+{len(kernel.inner)} {'wide' if wide else ''}"
-    ]
+    head = f"{kernel.lanes_along} {len(kernel.outer)}+{len(kernel.inner)} {kernel.fold}"
+    if kernel.lanes_along == "inner":
+        head += f" {row_lanes(kernel)} lanes {'of one block' if one_block(kernel) else ''}"
+        head += " reading ahead" if kernel.reads_ahead else ""
+    lines = [head]
+    for slot, offset in kernel.rows.items():
+        result.slots["slot", slot] = result.number(offset)
+    lines.append(f"rows: {[result.slot(slot) for slot in kernel.rows]}")
     for section in kernel.sections:
         lines.append("inner:" if section.inner else "outer:")
         lines += [_line(result, number, one) for number, one in section.code]
+    if kernel.streamed:
+        lines.append(f"streamed: {sorted(result.slot(slot) for slot in kernel.streamed)}")
     result.text = "\n".join(lines)
     return result
 

@@ -6,6 +6,7 @@ fault is reported. Nothing here is part of a kernel otherwise.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from flambeau.compiler.kernel import Instruction, Kernel, Section
@@ -26,6 +27,8 @@ def check_bounds(built: BuiltNest, culprit: Node) -> None:
         code, section.code = section.code, []
         for number, one in code:
             count = built.slots[one.slot].spec.numel
+            if one.slot in built.kernel.rows:
+                count = math.prod(built.kernel.inner)
             guarded = _guarded(built.kernel, section, one, count, packed)
             section.code.append((number, guarded))
 

@@ -23,11 +23,11 @@ def cost(unit: Unit) -> tuple[int, int]:
 
 def _traffic(kernel: Kernel, slots: list[Node]) -> int:
     """Of a value of which a view is read, no more than the view."""
-    elements = math.prod((*kernel.outer, *kernel.inner))
+    elements = kernel.elements
     touched = {
         (slots[one.slot], one.op == "load")
         for _, one in kernel.instructions()
-        if one.op in ("load", "store", "accumulate")
+        if one.op in ("load", "store", "accumulate") and one.slot not in kernel.rows
     }
     return sum(min(node.spec.numel, elements) * node.dtype.itemsize for node, _ in touched)
 
@@ -35,7 +35,7 @@ def _traffic(kernel: Kernel, slots: list[Node]) -> int:
 def _operations(kernel: Kernel) -> int:
     total = 0
     for section in kernel.sections:
-        times = math.prod(kernel.outer) * (math.prod(kernel.inner) if section.inner else 1)
+        times = kernel.elements if section.inner else math.prod(kernel.outer)
         for _, one in section.code:
             slow = one.op in SLOW_UNARY or one.op in SLOW_BINARY
             total += 0 if one.op in _FREE else times * (SLOW if slow else 1)

@@ -6,7 +6,7 @@ the reduced axes and on nothing else, so neither lanes, threads nor fusion chang
 * Along a row: element i of each block of 4096 goes to lane i mod L (L is 32, or 16 for rows of at
   most 16), the lanes are folded by halves, and the blocks in order.
 * Across rows (the last axis is kept): elements in order.
-* In both cases 256 partial results make a group, and the groups are folded in order.
+* 8 blocks, or 256 elements across rows, make a group, and the groups are folded in order.
 """
 
 from __future__ import annotations
@@ -16,13 +16,21 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from flambeau.compiler import tiles
 from flambeau.compiler.arguments import Arguments
 from flambeau.compiler.emit_value import SectionEmitter, compute, constant, eval_integer
 from flambeau.compiler.kernel import Instruction, Kernel, Section, varying_values
-from flambeau.compiler.work import BLOCK, GROUP, chunk_size
+from flambeau.compiler.order import BLOCK, GROUP, one_block, row_lanes
+from flambeau.compiler.tiles import tile_axis
+from flambeau.compiler.work import chunk_size
 from flambeau.core.dtypes import dtype
-from flambeau.runtime.llvm.blocks import KERNEL_TYPE, for_range, i64, splat
+from flambeau.runtime.llvm.blocks import KERNEL_TYPE, for_range, i64, splat, stack_slot
 from flambeau.runtime.llvm.vectors import first_lanes, minimum
+
+# Vectors of neighbouring columns that walk down together, if there is little to compute: whole
+# lines of memory at a time, and additions that do not wait for each other.
+COLUMN_VECTORS = 4
+LIGHT = 12
 
 
 def emit_kernel(
@@ -36,19 +44,26 @@ def emit_kernel(
         for position in range(len(arguments.entries))
     ]
     if kernel.lanes_along == "inner":
-        lanes = 32 if kernel.inner[-1] > 16 else 16
+        lanes = row_lanes(kernel)
         axis = len(kernel.outer) + len(kernel.inner) - 1
     else:
         axis = len(kernel.outer) - 1
     emitter = SectionEmitter(
         kernel, arguments, builder, loaded, axis, lanes, varying_values(kernel, axis)
     )
+    emitter.scratch = function.args[3]
+    axis_of_tiles = tile_axis(kernel)
     writer = _LoopWriter(kernel, arguments, emitter, builder)
     with for_range(builder, function.args[1], function.args[2]) as item:
         if kernel.lanes_along == "inner":
             writer.row_item(item.index)
+        elif axis_of_tiles is not None:
+            writer.tile_item(item.index, axis_of_tiles)
         else:
             writer.lane_item(item.index)
+    if kernel.streamed:
+        # Such stores may be seen late by other threads.
+        builder.fence("seq_cst")
     builder.ret_void()
 
 
@@ -80,18 +95,27 @@ class _LoopWriter:
     def lane_item(self, item: ir.Value) -> None:
         """One chunk of the last outer axis, lane by lane."""
         b, e = self.builder, self.emitter
-        axis, lanes, size = e.lane_axis, i64(e.lanes), self._size(e.lane_axis)
-        chunk = i64(chunk_size(self.kernel))
-        pieces = b.udiv(b.add(size, b.sub(chunk, i64(1))), chunk)
-        start = b.mul(b.urem(item, pieces), chunk)
-        self._decode(b.udiv(item, pieces), range(axis))
-        stop = minimum(b, b.add(start, chunk), size)
-        whole = b.sub(stop, b.urem(b.sub(stop, start), lanes))
-        with for_range(b, start, whole, lanes) as loop:
-            self._lane_body(loop.index, None)
-        rest = b.sub(stop, whole)
+        lanes = e.lanes
+        item, start, stop = self._piece(item, e.lane_axis, chunk_size(self.kernel))
+        self._decode(item, range(e.lane_axis))
+        for e.lanes in (COLUMN_VECTORS * lanes, lanes) if self._light() else (lanes,):
+            whole = b.sub(stop, b.urem(b.sub(stop, start), i64(e.lanes)))
+            with for_range(b, start, whole, i64(e.lanes)) as loop:
+                self._lane_body(loop.index, None)
+            start = whole
+        self._last_lanes(start, stop)
+
+    def _last_lanes(self, start: ir.Value, stop: ir.Value) -> None:
+        """The lanes that do not fill a vector."""
+        b = self.builder
+        rest = b.sub(stop, start)
         with b.if_then(b.icmp_signed(">", rest, i64(0))):
-            self._lane_body(whole, first_lanes(b, rest, e.lanes))
+            self._lane_body(start, first_lanes(b, rest, self.emitter.lanes))
+
+    def _light(self) -> bool:
+        """Whether several vectors of columns can walk down a reduction in registers."""
+        code = [one for section in self.kernel.sections if section.inner for _, one in section.code]
+        return bool(code) and len(code) <= LIGHT
 
     def _lane_body(self, index: ir.Value, mask: ir.Value | None) -> None:
         e = self.emitter
@@ -101,6 +125,53 @@ class _LoopWriter:
                 self._across_rows(section)
             else:
                 e.emit(section)
+
+    def tile_item(self, item: ir.Value, axis: int) -> None:
+        """A rectangle of the lane axis and of the one along which some loads lie: by squares."""
+        b, e = self.builder, self.emitter
+        lanes, lane_axis = i64(e.lanes), e.lane_axis
+        item, left, right = self._piece(item, lane_axis, tiles.LANES)
+        item, top, bottom = self._piece(item, axis, tiles.ROWS)
+        self._decode(item, [one for one in range(lane_axis) if one != axis])
+        whole_right = b.sub(right, b.urem(b.sub(right, left), lanes))
+        whole_bottom = b.sub(bottom, b.urem(b.sub(bottom, top), lanes))
+        with (
+            for_range(b, left, whole_right, lanes) as across,
+            for_range(b, top, whole_bottom, lanes) as down,
+        ):
+            self._square(across.index, down.index, axis)
+        with for_range(b, top, bottom) as row:
+            e.axes[axis] = row.index
+            below = b.icmp_signed(">=", row.index, whole_bottom)
+            with for_range(b, b.select(below, left, whole_right), whole_right, lanes) as loop:
+                self._lane_body(loop.index, None)
+            self._last_lanes(whole_right, right)
+
+    def _piece(self, item: ir.Value, axis: int, size: int) -> tuple[ir.Value, ir.Value, ir.Value]:
+        """What is left of the item number, and which part of an axis, cut so, the item is for."""
+        b, whole = self.builder, self._size(axis)
+        pieces = b.udiv(b.add(whole, i64(size - 1)), i64(size))
+        start = b.mul(b.urem(item, pieces), i64(size))
+        return b.udiv(item, pieces), start, minimum(b, b.add(start, i64(size)), whole)
+
+    def _square(self, left: ir.Value, top: ir.Value, axis: int) -> None:
+        b, e = self.builder, self.emitter
+        lanes = e.lanes
+        e.axes[e.lane_axis], e.axes[axis] = left, top
+        turned: dict[int, ir.Value] = {}
+        for number, one in self.kernel.instructions():
+            if tiles.lies_along(one, axis, e.lane_axis):
+                columns = tiles.turn(b, [e.line(one, lane) for lane in range(lanes)])
+                turned[number] = stack_slot(b, columns[0].type, lanes)
+                for place, column in enumerate(columns):
+                    b.store(column, b.gep(turned[number], [i64(place)]))
+        with for_range(b, i64(0), i64(lanes)) as row:
+            e.axes[axis] = b.add(top, row.index)
+            e.fetched = {
+                number: b.load(b.gep(square, [row.index])) for number, square in turned.items()
+            }
+            self._lane_body(left, None)
+        e.fetched = {}
 
     def _across_rows(self, section: Section) -> None:
         """An inner loop whose every lane walks down the reduced axes by itself."""
@@ -134,6 +205,9 @@ class _LoopWriter:
     def _along_row(self, section: Section) -> None:
         b, e = self.builder, self.emitter
         first, row = len(self.kernel.outer), self._size(e.lane_axis)
+        if one_block(self.kernel):
+            e.values |= self._block(section, i64(0), row)
+            return
         lead = range(first, e.lane_axis)
         blocks = b.udiv(b.add(row, i64(BLOCK - 1)), i64(BLOCK))
 
@@ -154,6 +228,8 @@ class _LoopWriter:
         initial = [splat(b, fold.identity, e.lanes) for fold in folds]
         with for_range(b, start, whole, lanes, carried=initial) as loop:
             operands = self._row_body(section, loop.index, None)
+            if self.kernel.reads_ahead and section is self.kernel.busiest():
+                e.read_ahead(len(self.kernel.outer) - 1)
             loop.update(
                 [
                     fold.join(b, have, operands[fold.number])
@@ -200,29 +276,33 @@ class _LoopWriter:
         *,
         vector: bool,
     ) -> None:
-        """Fold `count` partial results, in groups of GROUP; the totals become values."""
+        """Fold `count` partial results, in groups; the totals become values."""
         b, e = self.builder, self.emitter
         folds = reductions(self.kernel, section)
         initial = [splat(b, fold.identity, e.lanes) if vector else fold.identity for fold in folds]
         outside = dict(e.values)
-        with for_range(b, i64(0), count, i64(GROUP), carried=initial) as groups:
-            stop = minimum(b, b.add(groups.index, i64(GROUP)), count)
-            with for_range(b, groups.index, stop, carried=initial) as loop:
+
+        def in_order(start: ir.Value, stop: ir.Value) -> list[ir.Value]:
+            with for_range(b, start, stop, carried=initial) as loop:
                 operands = partial(loop.index)
                 loop.update(
-                    [
-                        fold.join(b, have, operands[fold.number])
-                        for fold, have in zip(folds, loop.carried, strict=True)
-                    ]
+                    _joined(b, folds, loop.carried, [operands[one.number] for one in folds])
                 )
-            groups.update(
-                [
-                    fold.join(b, have, more)
-                    for fold, have, more in zip(folds, groups.carried, loop.carried, strict=True)
-                ]
-            )
+            return loop.carried
+
+        size = i64(GROUP[self.kernel.lanes_along])
+        if self.kernel.fold == "total":
+            totals = in_order(i64(0), count)
+        elif self.kernel.fold == "group":
+            start = b.mul(e.axes[0], size)
+            totals = in_order(start, minimum(b, b.add(start, size), count))
+        else:
+            with for_range(b, i64(0), count, size, carried=initial) as groups:
+                group = in_order(groups.index, minimum(b, b.add(groups.index, size), count))
+                groups.update(_joined(b, folds, groups.carried, group))
+            totals = groups.carried
         e.values = outside
-        for fold, total in zip(folds, groups.carried, strict=True):
+        for fold, total in zip(folds, totals, strict=True):
             e.values[fold.number] = total
 
 
@@ -243,6 +323,12 @@ class _Fold:
             low = _lanes(b, vector, 0, lanes)
             vector = self.join(b, low, _lanes(b, vector, lanes, lanes))
         return b.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+
+def _joined(
+    b: ir.IRBuilder, folds: list[_Fold], have: list[ir.Value], more: list[ir.Value]
+) -> list[ir.Value]:
+    return [fold.join(b, *pair) for fold, *pair in zip(folds, have, more, strict=True)]
 
 
 def _lanes(b: ir.IRBuilder, vector: ir.Value, start: int, count: int) -> ir.Value:

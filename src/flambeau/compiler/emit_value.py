@@ -18,6 +18,7 @@ from flambeau.compiler.arguments import Address, Arguments
 from flambeau.compiler.kernel import Instruction, Kernel, Section, register_kind
 from flambeau.compiler.mathlib import narrow
 from flambeau.compiler.mathlib.lanes import Lanes, const, fma
+from flambeau.compiler.mathlib.power import integer_power
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
 from flambeau.runtime.llvm.blocks import (
@@ -27,6 +28,7 @@ from flambeau.runtime.llvm.blocks import (
     I8,
     I32,
     I64,
+    POINTER,
     VOID,
     for_range,
     i64,
@@ -34,11 +36,13 @@ from flambeau.runtime.llvm.blocks import (
     splat,
 )
 from flambeau.runtime.llvm.vectors import (
+    LINE,
     item_bytes,
     load_vector,
     masked_load,
     masked_store,
     store_vector,
+    stream_vector,
     suffix,
 )
 
@@ -91,6 +95,10 @@ class SectionEmitter:
     axes: dict[int, ir.Value] = field(default_factory=dict)
     mask: ir.Value | None = None
     values: dict[int, ir.Value] = field(default_factory=dict)
+    # Vectors that loads need not fetch any more: see compiler/tiles.py.
+    fetched: dict[int, ir.Value] = field(default_factory=dict)
+    # The thread's own memory.
+    scratch: ir.Value | None = None
     # The sums of a matrix product, for its epilogue.
     sums: ir.Value | None = None
 
@@ -237,15 +245,18 @@ class SectionEmitter:
         return mask
 
     def _pointer(self, slot: int, index: ir.Value, kind: ir.Type) -> ir.Value:
-        b = self.builder
-        base = b.inttoptr(self.loaded[self.arguments.slot(slot)], kind.as_pointer())
-        return b.gep(base, [index])
+        b, start = self.builder, self.loaded[self.arguments.slot(slot)]
+        if slot in self.kernel.rows:
+            start = b.add(b.ptrtoint(self.scratch, I64), start)
+        return b.gep(b.inttoptr(start, kind.as_pointer()), [index])
 
     def _load(self, number: int, one: Instruction) -> ir.Value:
         assert one.at is not None
         b, address = self.builder, self.arguments.addresses[one.at]
         source = dtypes.BY_NAME[str(one.detail)]
         kind = memory_type(source)
+        if number in self.fetched:
+            return from_memory(b, self.fetched[number], source)
         if number not in self.varying:
             return from_memory(b, self._load_one(one, address, kind), source)
         if not self._varies(address):
@@ -265,6 +276,16 @@ class SectionEmitter:
             else:
                 value = masked_load(b, pointer, mask)
         return from_memory(b, value, source)
+
+    def line(self, one: Instruction, lane: int) -> ir.Value:
+        """The vector of neighbours in memory from the element of a lane on."""
+        assert one.at is not None
+        b, address = self.builder, self.arguments.addresses[one.at]
+        index, step = self._base(address), address.along(self.lane_axis)
+        assert step is not None
+        index = b.add(index, b.mul(i64(lane), self.loaded[step]))
+        kind = memory_type(dtypes.BY_NAME[str(one.detail)])
+        return load_vector(b, self._pointer(one.slot, index, kind), self.lanes)
 
     def _load_one(self, one: Instruction, address: Address, kind: ir.Type) -> ir.Value:
         if one.guards:
@@ -322,7 +343,9 @@ class SectionEmitter:
             b.call(scatter, [value, pointers, ir.Constant(I32, item_bytes(kind)), mask])
             return
         pointer = self._pointer(one.slot, self._base(address), kind)
-        if mask is None:
+        if mask is None and one.slot in self.kernel.streamed:
+            stream_vector(b, value, pointer)
+        elif mask is None:
             store_vector(b, value, pointer)
         else:
             masked_store(b, value, pointer, mask)
@@ -353,6 +376,25 @@ class SectionEmitter:
         if named is dtypes.bool:
             return b.icmp_signed("!=", bits, i64(0))
         return bits if named is dtypes.int64 else b.trunc(bits, register_type(named))
+
+    def read_ahead(self, axis: int) -> None:
+        """Fetch what the present lanes will load at the next index of `axis`."""
+        b, seen = self.builder, set()
+        prefetch = intrinsic(b.module, "llvm.prefetch.p0", VOID, [POINTER, I32, I32, I32])
+        read, nearby, data = (ir.Constant(I32, number) for number in (0, 3, 1))
+        for _, one in self.kernel.instructions():
+            if one.op != "load" or one.at is None or one.guards or one.at.values:
+                continue
+            address = self.arguments.addresses[one.at]
+            step = address.along(axis)
+            if step in (None, -1) or address.along(self.lane_axis) != -1 or one in seen:
+                continue
+            seen.add(one)
+            kind = memory_type(dtypes.BY_NAME[str(one.detail)])
+            index = b.add(self._base(address), self.loaded[step])
+            line = b.bitcast(self._pointer(one.slot, index, kind), POINTER)
+            for offset in range(0, self.lanes * item_bytes(kind), LINE):
+                b.call(prefetch, [b.gep(line, [i64(offset)]), read, nearby, data])
 
     # ------------------------------------------------------------------ faults
 
@@ -401,6 +443,8 @@ def compute(b: ir.IRBuilder, op: str, kind: dtype, values: list[ir.Value]) -> ir
     if op == "abs":
         negative = b.icmp_signed("<", values[0], zero(values[0].type))
         return b.select(negative, b.sub(zero(values[0].type), values[0]), values[0])
+    if op == "pow":
+        return integer_power(*[Lanes(b, value) for value in values]).value
     if op == "shr":
         return b.ashr(*values) if kind.is_signed else b.lshr(*values)
     if op == "div":
@@ -420,10 +464,11 @@ def _float(b: ir.IRBuilder, op: str, values: list[ir.Value]) -> ir.Value:
         return getattr(b, "f" + op)(*values)
     if op in ("max", "min"):
         first, second = values
-        # NaN wins, whichever side it is on; of equal zeros the first.
-        chosen = b.fcmp_unordered(">=" if op == "max" else "<=", first, second)
+        # NaN wins, whichever side it is on; of equal zeros the first. As processors have it, but
+        # for the NaN.
+        beyond = b.fcmp_ordered(">" if op == "max" else "<", second, first)
         is_nan = b.fcmp_unordered("!=", second, second)
-        return b.select(is_nan, second, b.select(chosen, first, second))
+        return b.select(is_nan, second, b.select(beyond, second, first))
     return mathlib.emit(op, b, *values)
 
 

@@ -10,8 +10,9 @@ float16 and bfloat16 values are float32 in registers; `cast` to the narrow type 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
@@ -46,6 +47,14 @@ class Instruction:
     at: Index | None = None
     guards: tuple[tuple[Index, int], ...] = ()
 
+    def at_axes(self, replacements: Mapping[int, Index]) -> Instruction:
+        """The same instruction where other axes stand for those it knows."""
+        if self.at is None and not self.guards:
+            return self
+        at = None if self.at is None else self.at.substitute(replacements)
+        guards = tuple([(one.substitute(replacements), size) for one, size in self.guards])
+        return replace(self, at=at, guards=guards)
+
 
 @dataclass
 class Section:
@@ -67,6 +76,40 @@ class Kernel:
     row_axes: int = 1
     sections: list[Section] = field(default_factory=list)
     kinds: list[dtype] = field(default_factory=list)
+    # What is folded at a time: the "whole", one "group", of which the first outer axis is the
+    # number, or the groups' results to the "total".
+    fold: str = "whole"
+    # Slots that are written past the caches.
+    streamed: frozenset[int] = frozenset()
+    # Slots of which a thread keeps one row in its own memory, at these offsets, and all its bytes.
+    rows: dict[int, int] = field(default_factory=dict)
+    row_bytes: int = 0
+
+    @property
+    def elements(self) -> int:
+        """How many elements it walks."""
+        outer = self.outer[1:] if self.fold == "group" else self.outer
+        return math.prod((*outer, *self.inner))
+
+    @property
+    def phases(self) -> int:
+        """How many inner loops it has, one after the other."""
+        return sum(section.inner and bool(section.code) for section in self.sections)
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether to fetch the next row while computing: rows of some size, walked repeatedly."""
+        rows = self.lanes_along == "inner" and len(self.inner) == 1
+        return rows and self.phases > 1 and 1 << 8 <= self.inner[0] <= 1 << 16
+
+    def busiest(self) -> Section | None:
+        """The inner loop with the most that takes long to compute, if there is any such thing."""
+
+        def slow(section: Section) -> int:
+            return sum(one.op in SLOW_UNARY | SLOW_BINARY for _, one in section.code)
+
+        found = max((one for one in self.sections if one.inner), key=slow)
+        return found if slow(found) else None
 
     def instructions(self) -> Iterator[tuple[int, Instruction]]:
         for section in self.sections:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -10,8 +11,11 @@ from flambeau.compiler.arguments import Arguments, number_arguments
 from flambeau.compiler.bounds import check_bounds
 from flambeau.compiler.build import drop_stores
 from flambeau.compiler.memory import MemoryPlan, plan_memory
+from flambeau.compiler.row_buffers import keep_rows
 from flambeau.compiler.schedule import Schedule, resolve, schedule
-from flambeau.compiler.units import Call, Nest, Unit
+from flambeau.compiler.split import split_reductions
+from flambeau.compiler.streaming import mark_streamed
+from flambeau.compiler.units import Call, Code, Nest, Unit
 from flambeau.compiler.verify import verify_kernel, verify_recording, verify_schedule
 from flambeau.compiler.work import nest_work, work_items
 from flambeau.core.settings import settings
@@ -35,12 +39,15 @@ def compile_plan(
     passes.mark("schedule")
     outputs = list(dict.fromkeys(one for one in map(resolve, wanted) if one.buffer is None))
     _trim(result, set(outputs))
+    split_reductions(result)
+    keep_rows(result, _read_elsewhere(result, set(outputs)))
     if settings.verify:
         verify_schedule(result)
     passes.mark("trim")
     # A wanted view of a leaf shows the leaf's own buffer.
     dead = dead - {resolve(node) for node in wanted}
     memory = plan_memory(result.units, result.makers, outputs, dead)
+    mark_streamed(result, memory)
     passes.mark("memory")
     linker = _Linker(result, memory, leaves, outputs)
     linker.generate()
@@ -72,10 +79,21 @@ class _Clock:
 
 def _trim(result: Schedule, outputs: set[Node]) -> None:
     """Keep values in registers that no other unit reads."""
+    needed = _read_elsewhere(result, outputs)
     for unit in result.units:
         if isinstance(unit, Nest) and unit.built is not None:
-            read = {node for other in result.units if other is not unit for node in other.reads}
-            drop_stores(unit.built, lambda node, read=read: node in read or node in outputs)  # type: ignore[misc]
+            drop_stores(unit.built, partial(needed, unit))
+
+
+def _read_elsewhere(result: Schedule, outputs: set[Node]) -> Callable[[Nest, Node], bool]:
+    """Tells whether what a nest makes is an output or read by another unit."""
+    readers: dict[Node, list[Unit]] = {}
+    for unit in result.units:
+        for node in unit.reads:
+            readers.setdefault(node, []).append(unit)
+    return lambda nest, node: (
+        node in outputs or any(unit is not nest for unit in readers.get(node, ()))
+    )
 
 
 SLOT_KINDS = ("leaf", "output", "scalar", "error")
@@ -119,7 +137,10 @@ class _Linker:
             elif isinstance(unit, Call) and unit.total:
                 wanted.append((unit.key, _call_builder(unit)))
                 kept.append((unit, None))
-        addresses = kernels.get_many(wanted)
+        calls = [unit for unit, _ in kept if isinstance(unit, Call)]
+        called = [one for call in calls for one in call.arguments if isinstance(one, Code)]
+        wanted += [(one.key, one.build) for one in called]
+        addresses = kernels.get_many(wanted)[: len(kept)]
         self.code = [(*one, where) for one, where in zip(kept, addresses, strict=True)]
 
     # ------------------------------------------------------------------ arguments
@@ -127,12 +148,15 @@ class _Linker:
     def link(self, wanted: Sequence[Node]) -> Plan:
         """The program over all steps."""
         steps, summary, scratch = [], [], 0
+        grain: float
         for unit, arguments, address in self.code:
             start = len(self.table)
             if isinstance(unit, Nest):
                 assert arguments is not None
                 self._nest_arguments(unit, arguments)
                 total, grain = nest_work(unit)
+                assert unit.built is not None
+                scratch = max(scratch, unit.built.kernel.row_bytes)
             else:
                 assert isinstance(unit, Call)
                 self._call_arguments(unit)
@@ -194,6 +218,8 @@ class _Linker:
                 self._address(*one)
             elif isinstance(one, Node):
                 self._scalar(one)
+            elif isinstance(one, Code):
+                self.table.append(kernels.get(one.key, one.build))
             else:
                 self.table.append(one)
 

@@ -51,16 +51,14 @@ def schedule(nodes: Sequence[Node], wanted: Iterable[Node]) -> Schedule:
     forced = {node for node in targets if node.op is SCALAR}
     alone: set[Node] = set()
     while True:
-        try:
-            return _Scheduler(nodes, targets, forced, alone).run()
-        except StoreFirst as reason:
-            node = resolve(reason.node)
-            if node in forced:
-                raise AssertionError(f"scheduling does not come to an end at {node}") from reason
-            forced.add(node)
-        except _Alone as reason:
-            alone.add(reason.node)
-            forced.add(resolve(reason.node.inputs[0]))
+        attempt = _Scheduler(nodes, targets, forced, alone)
+        if not attempt.to_force:
+            result = attempt.run()
+        if not attempt.to_force | attempt.to_set_apart:
+            return result
+        forced |= attempt.to_force
+        forced |= {resolve(node.inputs[0]) for node in attempt.to_set_apart}
+        alone |= attempt.to_set_apart
 
 
 class _Alone(Exception):
@@ -82,6 +80,9 @@ class _Scheduler:
     ) -> None:
         self.targets, self.forced, self.alone = targets, forced, alone
         self.live = live_nodes(nodes, targets | forced)
+        # What the next attempt must store and leave alone; this one is no good if there is any.
+        self.to_force: set[Node] = set()
+        self.to_set_apart: set[Node] = set()
         # For each node those that read it, directly or through changes of shape.
         self.uses: dict[Node, set[Node]] = {}
         self.roots = self._choose_roots()
@@ -123,7 +124,11 @@ class _Scheduler:
         return {node for node in roots if node.op is not DATA}
 
     def _base(self, node: Node, roots: set[Node]) -> Node:
-        base, _, _ = strided_view(node, lambda one: one in roots)
+        try:
+            base, _, _ = strided_view(node, lambda one: one in roots)
+        except StoreFirst as reason:
+            base = resolve(reason.node)
+            self.to_force.add(base)
         return base
 
     def is_stored(self, node: Node) -> bool:
@@ -137,17 +142,32 @@ class _Scheduler:
                 self.roots.add(node)
                 self._add_root(node)
         for node in self.live:
-            if node not in self.roots:
-                continue
-            if isinstance(node.op, Template):
-                self.current = node
-                node.op.steps(self, node)
-                self.makers.setdefault(node, [])
-            else:
-                self._add_root(node)
+            if node in self.roots:
+                self._make(node)
         return Schedule(self._ordered(), self.makers, self.declined)
 
+    def _make(self, node: Node) -> None:
+        """Make a root; what it lacks is noted and taken as made, so that an attempt finds all."""
+        while True:
+            try:
+                self._add_root(node)
+            except StoreFirst as reason:
+                lacking = resolve(reason.node)
+                if lacking in self.to_force or lacking in self.forced:
+                    raise AssertionError(f"scheduling does not end at {lacking}") from reason
+                self.to_force.add(lacking)
+                self.makers.setdefault(lacking, [])
+                continue
+            except _Alone as reason:
+                self.to_set_apart.add(reason.node)
+            self.makers.setdefault(node, [])
+            return
+
     def _add_root(self, node: Node) -> None:
+        if isinstance(node.op, Template):
+            self.current = node
+            node.op.steps(self, node)
+            return
         if isinstance(node.op, Reduction):
             domain = Domain(node.inputs[0].shape, node.attributes[0])
         else:
@@ -291,6 +311,9 @@ class _Scheduler:
         except (StoreFirst, Unfusable) as reason:
             self.declined.append(f"{member.node}: {reason}")
             return False
+        if not _many(joint) and trial.built is not None and trial.built.kernel.phases > 1:
+            self.declined.append(f"{member.node}: threads share one long reduction, not several")
+            return False
         nest.domain, nest.members = joint, trial.members
         nest.built, nest.reads = trial.built, trial.reads
         self._made(nest, member.target)
@@ -364,16 +387,21 @@ def joined_domain(first: Domain, second: Domain) -> Domain | None:
     if second.reduced:
         if first.reduced or squeezed(first.shape) != squeezed(second.shape):
             return None
-        return second if _many(second) else None
+        return second if _occupies_threads(second) else None
     if not first.reduced:
         return first if squeezed(first.shape) == squeezed(second.shape) else None
-    if squeezed(second.shape) == squeezed(first.shape) and _many(first):
+    if squeezed(second.shape) == squeezed(first.shape) and _occupies_threads(first):
         return first
     return first if squeezed(second.shape) == squeezed(first.kept) else None
 
 
+def _occupies_threads(domain: Domain) -> bool:
+    """Whether elementwise code loses nothing in a nest that reduces so: long rows are cut."""
+    return _many(domain) or domain.lanes_along == "inner"
+
+
 def _many(domain: Domain) -> bool:
-    """Whether a nest over this domain has enough rows to occupy several threads."""
+    """Whether a nest over this domain has enough rows, uncut, to occupy several threads."""
     rows, total = 1, 1
     for size in domain.kept:
         rows *= size

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
-from flambeau.compiler.kernel import Instruction, Kernel
+from flambeau.compiler.kernel import Kernel
 from flambeau.compiler.nest import Unfusable
 from flambeau.graph.index import Index
 
@@ -39,7 +38,7 @@ def collapse(kernel: Kernel) -> None:
     for new, group in enumerate(inner):
         replacements[count + group[-1]] = Index.axis(first_inner + new)
     for section in kernel.sections:
-        section.code = [(number, _renumber(one, replacements)) for number, one in section.code]
+        section.code = [(number, one.at_axes(replacements)) for number, one in section.code]
     kernel.outer = [math.prod(kernel.outer[axis] for axis in group) for group in outer] or [1]
     kernel.inner = [math.prod(kernel.inner[axis] for axis in group) for group in inner]
     kernel.row_axes = 1
@@ -75,11 +74,3 @@ def _merge_row(used: Sequence[Index], kernel: Kernel) -> list[list[int]]:
 
 def _walk_as_one(used: Sequence[Index], first: int, second: int, size: int) -> bool:
     return all(one.factor(first) == one.factor(second) * size for one in used)
-
-
-def _renumber(instruction: Instruction, replacements: dict[int, Index]) -> Instruction:
-    if instruction.at is None and not instruction.guards:
-        return instruction
-    at = None if instruction.at is None else instruction.at.substitute(replacements)
-    guards = tuple([(one.substitute(replacements), size) for one, size in instruction.guards])
-    return replace(instruction, at=at, guards=guards)

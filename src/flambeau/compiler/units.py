@@ -70,6 +70,14 @@ class Nest(Unit):
         return [member.target for member in self.members]
 
 
+@dataclass(frozen=True)
+class Code:
+    """A function that a kernel calls, compiled by itself: its cache key and what writes it."""
+
+    key: str
+    build: Callable[[str], str]
+
+
 @dataclass(eq=False)
 class Call(Unit):
     """A call of a kernel with a shape of its own (a matrix product, a sort)."""
@@ -77,10 +85,10 @@ class Call(Unit):
     name: str = ""
     key: str = ""
     emit: Callable[[Any, str], None] = lambda module, name: None
-    # Numbers, (node, byte offset) for addresses, and a scalar's node for its bits.
-    arguments: list[int | Node | tuple[Node, int]] = field(default_factory=list)
+    # Numbers, (node, byte offset) for addresses, a scalar's node for its bits, and functions.
+    arguments: list[int | Node | tuple[Node, int] | Code] = field(default_factory=list)
     total: int = 0
-    grain: int = 1
+    grain: float = 1
     scratch: int = 0
     # Additions and multiplications, where they can be told.
     operations: int = 0

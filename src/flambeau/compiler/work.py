@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
+from flambeau.compiler import tiles
 from flambeau.compiler.kernel import SLOW_BINARY, SLOW_UNARY, Kernel
+from flambeau.compiler.tiles import tile_axis
 from flambeau.compiler.units import Nest
 
-# The order of reductions; see compiler/emit.py.
-BLOCK = 4096
-GROUP = 256
 # Lanes' share of a long loop without reductions, for one work item.
 CHUNK = 4096
 # Columns of one work item when each walks down a reduction.
@@ -21,11 +22,14 @@ def chunk_size(kernel: Kernel) -> int:
 
 def work_items(kernel: Kernel) -> int:
     """How many work items the kernel has."""
-    total = 1
-    for size in kernel.outer[:-1]:
-        total *= size
-    last = kernel.outer[-1]
-    return total * (last if kernel.lanes_along == "inner" else -(-last // chunk_size(kernel)))
+    if kernel.lanes_along == "inner":
+        return math.prod(kernel.outer)
+    *others, last = kernel.outer
+    axis = tile_axis(kernel)
+    if axis is None:
+        return math.prod(others) * -(-last // chunk_size(kernel))
+    others[axis] = -(-others[axis] // tiles.ROWS)
+    return math.prod(others) * -(-last // tiles.LANES)
 
 
 def nest_work(nest: Nest) -> tuple[int, int]:
@@ -35,13 +39,10 @@ def nest_work(nest: Nest) -> tuple[int, int]:
     total = work_items(kernel)
     if nest.serial:
         return total, max(total, 1)
-    elements = 1
-    for size in (*kernel.outer, *kernel.inner):
-        elements *= size
     cost = sum(
         20 if one.op in SLOW_UNARY or one.op in SLOW_BINARY else 1
         for _, one in kernel.instructions()
     )
     # About a sixteenth of a nanosecond for a simple operation on one lane.
-    nanoseconds = elements * cost / 16 / max(total, 1) + 5
+    nanoseconds = kernel.elements * cost / 16 / max(total, 1) + 5
     return total, max(1, min(total, int(5000 / nanoseconds)))

@@ -93,18 +93,11 @@ class IntegerPow(Pointwise):
         return np.where(b < 0, fraction, result).astype(a.dtype)
 
     def lower(self, e: Expressions, a: int, b: int) -> int:
-        kind = e.kind(a)
-        zero, one = e.constant(0, kind), e.constant(1, kind)
-        result, factor = one, a
-        # Square and multiply, for each bit of b that a positive number may have.
-        for bit in range(8 * kind.itemsize - kind.is_signed):
-            mask = e.call("and", b, e.constant(1 << bit, kind))
-            wanted = e.compare("ne", mask, zero)
-            result = e.select(wanted, e.call("mul", result, factor), result)
-            factor = e.call("mul", factor, factor)
+        kind, result = e.kind(a), e.call("pow", a, b)
         if not kind.is_signed:
             return result
-        return e.select(e.compare("lt", b, zero), self._reciprocal(e, a, b, kind), result)
+        negative = e.compare("lt", b, e.constant(0, kind))
+        return e.select(negative, self._reciprocal(e, a, b, kind), result)
 
     def _reciprocal(self, e: Expressions, a: int, b: int, kind: dtype) -> int:
         """a**b for a negative b: 1 or -1 for such an a, else 0."""

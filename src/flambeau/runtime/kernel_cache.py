@@ -10,9 +10,11 @@ import functools
 import hashlib
 import os
 import stat
+import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 Build = Callable[[str], str]  # the function's name -> IR text of a module that defines it
 
 _MAGIC = b"flambeau kernel 1\n"
+_HANDOVER_SECONDS = 1e-4
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -160,16 +163,17 @@ class KernelCache:
         return [self._addresses[key] for key, _ in wanted]
 
     def _load(self, missing: dict[str, Build]) -> None:
-        to_compile: list[tuple[str, bytes, str]] = []
+        to_compile: list[tuple[str, bytes, Build]] = []
         for key, build in missing.items():
             digest = _digest(key)
             code = self.folder.read(digest)
             if code is None:
-                to_compile.append((key, digest, build(_symbol(digest))))
+                to_compile.append((key, digest, build))
             else:
                 self._link(key, digest, code)
                 self.counters.loaded_from_disk += 1
-        codes = _compile([text for _, _, text in to_compile])
+        texts = (build(_symbol(digest)) for _, digest, build in to_compile)
+        codes = _compile(texts, len(to_compile))
         for (key, digest, _), code in zip(to_compile, codes, strict=True):
             self._link(key, digest, code)
             self.counters.compiled += 1
@@ -183,17 +187,33 @@ class KernelCache:
         self._addresses[key] = library.address(_symbol(digest))
 
 
-def _compile(texts: Sequence[str]) -> list[bytes]:
-    if not texts:
+def _compile(texts: Iterable[str], count: int) -> list[bytes]:
+    """The object code of `count` modules; several are compiled while the next is written."""
+    if count == 0:
         return []
     from flambeau.runtime.llvm import machine
 
-    if len(texts) == 1 or settings.threads == 1:
+    if count == 1 or settings.threads == 1:
         return [machine.compile_module(text) for text in texts]
     from concurrent.futures import ThreadPoolExecutor  # 10 ms that a warm start need not pay
 
-    with ThreadPoolExecutor(min(len(texts), settings.threads)) as pool:
+    with _quick_handover(), ThreadPoolExecutor(min(count, settings.threads)) as pool:
         return list(pool.map(machine.compile_module, texts))
+
+
+@contextmanager
+def _quick_handover() -> Iterator[None]:
+    """Threads soon get the interpreter that another uses.
+
+    Those that compile ask for it between many short calls of LLVM, and each time the one that
+    writes IR would keep it for five milliseconds.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_HANDOVER_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _digest(key: str) -> bytes:

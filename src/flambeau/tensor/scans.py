@@ -114,7 +114,9 @@ def softmax(input: Tensor, dim: int, dtype: dtype | None = None, _stacklevel: in
     spread, dims = _spread(node, dim)
     powers = exponential.exp(spread)
     total = reshape(sum_(powers, dims), kept_as_ones(node.spec.shape, dims))
-    return wrap(cast(algebra.div(powers, total), kind))
+    # A division for each row, not for each element.
+    share = algebra.div(scalar(1.0, node.dtype), total)
+    return wrap(cast(algebra.mul(powers, share), kind))
 
 
 def log_softmax(

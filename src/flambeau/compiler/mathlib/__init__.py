@@ -71,8 +71,9 @@ _ON_LANES: dict[str, Callable[..., Lanes]] = {
 }
 
 
-# Single instructions, which hand a NaN through.
-_EXACT = frozenset({"abs", "ceil", "copysign", "floor", "round", "sqrt", "trunc"})
+# Single instructions, which hand a NaN through, and functions whose NaN is always the same one.
+_OWN_NAN = frozenset({"abs", "ceil", "copysign", "floor", "round", "sqrt", "trunc"})
+_OWN_NAN |= {"erf", "exp", "exp2", "log", "log10", "log1p", "log2"}
 
 
 def _on_values(name: str) -> Callable[..., ir.Value]:
@@ -80,7 +81,7 @@ def _on_values(name: str) -> Callable[..., ir.Value]:
 
     def on_values(builder: ir.IRBuilder, *values: ir.Value) -> ir.Value:
         result = function(*(Lanes(builder, value) for value in values))
-        if name in _EXACT:
+        if name in _OWN_NAN:
             return result.value
         # Which sign a NaN has after arithmetic depends on how LLVM ordered the operands.
         return select(result.is_nan(), float("nan"), result).value

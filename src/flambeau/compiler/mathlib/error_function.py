@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flambeau.compiler.mathlib.exponential import exp2, exp_sum
+from flambeau.compiler.mathlib.exponential import exp2m1_reduced, exp_sum
+from flambeau.compiler.mathlib.formats import round_to_integer
 from flambeau.compiler.mathlib.lanes import (
     Lanes,
     copysign,
@@ -16,16 +17,21 @@ from flambeau.compiler.mathlib.lanes import (
 from flambeau.compiler.mathlib.logarithm import log
 from flambeau.compiler.mathlib.power import sqrt
 
-# erf(x) / x - 1 in x^2: own minimax, for |x| <= 0.95 2^-30.0 and for |x| <= 1 2^-56.3 of erf.
-SINGLE_SMALL = (
-    0.128379166,
-    -0.376126289,
-    0.112836257,
-    -0.0268557407,
-    0.00519246049,
-    -0.000805080461,
-    8.00278212e-05,
+# log2(erfc(x)) / x for 0 <= x <= 3.9: own minimax, 2^-27.4 of erf.
+SINGLE_LOG2 = (
+    -1.627907,
+    -0.91844743,
+    -0.14827925,
+    0.027641464,
+    0.00021192608,
+    -0.002383849,
+    0.00090064324,
+    -0.00016608048,
+    1.293035530e-05,
 )
+SINGLE_ONE = 3.90625  # from here on erf(x) is 1
+
+# erf(x) / x - 1 in x^2: own minimax, for |x| <= 1 2^-56.3 of erf.
 DOUBLE_SMALL = (
     0.1283791670955126,
     -0.376126389031841,
@@ -40,17 +46,6 @@ DOUBLE_SMALL = (
     1.602501738398695e-08,
     -1.6514762550512438e-09,
     1.443530500923222e-10,
-)
-
-# log2(erfc(x)) for 0.93 <= x <= 4: own minimax, 2^-29.3 of erf.
-SINGLE_LARGE = (
-    -0.000305046065,
-    -1.62679815,
-    -0.919417679,
-    -0.149802908,
-    0.0319997668,
-    -0.00437363097,
-    0.000280961831,
 )
 
 # ((1 + 2 x) exp(x^2) erfc(x) - 1) / (q + 1) in q = (x - 4) / (x + 4) for 0 <= x <= 27.6: own
@@ -160,10 +155,12 @@ INVERSE_HIGH = (
 
 
 def _erf_single(x: Lanes) -> Lanes:
-    size = abs(x)
-    small = fma(size, horner(size * size, SINGLE_SMALL), size)
-    large = 1.0 - exp2(horner(minimum(size, 4.0), SINGLE_LARGE))
-    return copysign(select(size < 0.9375, small, large), x)
+    """1 - 2^q, taken as exp2(q) - 1 so that it is accurate near zero."""
+    size = minimum(abs(x), SINGLE_ONE)
+    linear, *tail = SINGLE_LOG2
+    q = fma(size, linear, size * size * horner(size, tail))
+    k, integer = round_to_integer(q)
+    return copysign(exp2m1_reduced(q - k, integer), x)
 
 
 def _erf_double(x: Lanes) -> Lanes:
@@ -175,7 +172,7 @@ def _erf_double(x: Lanes) -> Lanes:
 def erf(x: Lanes) -> Lanes:
     """The error function."""
     result = _erf_single(x) if x.is_single else _erf_double(x)
-    return select(x.is_nan(), x, result)
+    return select(x.is_nan(), float("nan"), result)
 
 
 def _complement(size: Lanes) -> Lanes:

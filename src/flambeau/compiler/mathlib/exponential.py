@@ -10,6 +10,7 @@ from flambeau.compiler.mathlib.formats import (
     power_of_two,
     round_to_integer,
     scale,
+    scale_normal,
 )
 from flambeau.compiler.mathlib.lanes import Lanes, fma, horner, select
 
@@ -31,6 +32,11 @@ TAIL = {
         2.09472420176903e-09,
     ),
 }
+
+# exp(r) on |r| <= 0.3467: own minimax, 2^-28.2, where that of exp(r) - 1 is not needed.
+SINGLE_EXP = (1.0, 1.0, 0.49999994, 0.16666521, 0.041668262, 0.008368675, 0.0013821055)
+# (2^r - 1) / r on |r| <= 0.5: own minimax, 2^-26.2.
+SINGLE_EXP2M1 = (0.6931472, 0.24022649, 0.055503674, 0.009618309, 0.001338739, 0.00015383102)
 
 # Beyond these arguments the result is 0, or -1 for expm1, and infinity. Those of exp leave room for
 # exp(x) / 2; those of the others keep 2^k and 2^(k-1) within the format.
@@ -57,7 +63,9 @@ def reduce(x: Lanes) -> tuple[Lanes, Lanes, Lanes]:
 
 def exp_reduced(r: Lanes) -> Lanes:
     """exp(r) for |r| <= 0.35."""
-    return 1.0 + fma(r * r, horner(r, TAIL[format_of(r)]), r)
+    if r.is_single:
+        return horner(r, SINGLE_EXP)
+    return 1.0 + fma(r * r, horner(r, TAIL[DOUBLE]), r)
 
 
 def exp_parts(x: Lanes) -> tuple[Lanes, Lanes]:
@@ -68,7 +76,7 @@ def exp_parts(x: Lanes) -> tuple[Lanes, Lanes]:
 
 def exp(x: Lanes) -> Lanes:
     """e^x."""
-    return scale(*exp_parts(x))
+    return select(x.is_nan(), float("nan"), scale_normal(*exp_parts(x)))
 
 
 def exp_sum(x: Lanes, low: Lanes) -> Lanes:
@@ -81,9 +89,17 @@ def exp_sum(x: Lanes, low: Lanes) -> Lanes:
 
 def exp2(x: Lanes) -> Lanes:
     """2^x."""
-    x = clamp(x, EXP2_RANGE[format_of(x)])
-    k, integer = round_to_integer(x)
-    return scale(exp_reduced((x - k) * LN2), integer)
+    bounded = clamp(x, EXP2_RANGE[format_of(x)])
+    k, integer = round_to_integer(bounded)
+    result = scale_normal(exp_reduced((bounded - k) * LN2), integer)
+    return select(x.is_nan(), float("nan"), result)
+
+
+def exp2m1_reduced(r: Lanes, integer: Lanes) -> Lanes:
+    """2^(integer + r) - 1 for float32 |r| <= 0.5, accurate near zero; 2^integer is normal."""
+    linear, *tail = SINGLE_EXP2M1
+    power = power_of_two(integer)
+    return fma(power, fma(r, linear, r * r * horner(r, tail)), power - 1.0)
 
 
 def expm1(x: Lanes) -> Lanes:

@@ -108,6 +108,14 @@ def scale(x: Lanes, exponent: Lanes) -> Lanes:
     return x * power_of_two(half) * power_of_two(exponent - half)
 
 
+def scale_normal(x: Lanes, exponent: Lanes) -> Lanes:
+    """x 2^exponent for x in [0.5, 2): as `scale` with less work, but nonsense for a NaN."""
+    form = format_of(x)
+    whole, half = exponent << form.mantissa_bits, (exponent >> 1) << form.mantissa_bits
+    rest = (whole - half + form.one_bits).to_float()
+    return (x.to_bits() + half).to_float() * rest
+
+
 def split(x: Lanes, lowest: float) -> tuple[Lanes, Lanes]:
     """Positive finite x as (m, k): x = m 2^k, m in [lowest, 2 lowest)."""
     form = format_of(x)

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from flambeau.compiler.mathlib.exponential import exp_parts
-from flambeau.compiler.mathlib.formats import DOUBLE, LN2, SINGLE, format_of, scale
-from flambeau.compiler.mathlib.lanes import Lanes, copysign, fma, horner, select, through_double
+from flambeau.compiler.mathlib.exponential import exp_parts, exp_reduced
+from flambeau.compiler.mathlib.formats import (
+    DOUBLE,
+    LN2,
+    SINGLE,
+    format_of,
+    power_of_two,
+    round_to_integer,
+    scale,
+)
+from flambeau.compiler.mathlib.lanes import (
+    Lanes,
+    copysign,
+    fma,
+    horner,
+    select,
+    through_double,
+)
 from flambeau.compiler.mathlib.logarithm import log1p
 from flambeau.compiler.mathlib.power import sqrt
 
@@ -26,6 +41,7 @@ TANH_TAIL = {
         6.0493025626047e-06,
     ),
 }
+TANH_ONE = 18.5  # tanh of half of this, and of more, is 1 in float32
 
 # (sinh(x) - x) / x^3 in x^2 for |x| <= 1: own minimax, float32 2^-31.6, float64 2^-61.8.
 SINH_TAIL = {
@@ -53,10 +69,18 @@ def odd_polynomial(x: Lanes, tail: tuple[float, ...]) -> Lanes:
 def tanh(x: Lanes) -> Lanes:
     """The hyperbolic tangent: 1 - 2 / (exp(2 |x|) + 1) but for a polynomial near zero."""
     size = abs(x)
-    grown = scale(*exp_parts(size + size))
+    grown = _exp_to_one(size + size) if x.is_single else scale(*exp_parts(size + size))
     large = 1.0 - 2.0 / (grown + 1.0)
     small = odd_polynomial(size, TANH_TAIL[format_of(x)])
     return copysign(select(size < 0.625, small, large), x)
+
+
+def _exp_to_one(double: Lanes) -> Lanes:
+    """exp of float32 numbers from 0 on, only to where tanh(double / 2) is 1."""
+    double = select(double > TANH_ONE, TANH_ONE, double)
+    k, integer = round_to_integer(double, SINGLE.log2_e)
+    # What ln 2 lacks counts for nothing.
+    return exp_reduced(fma(k, -SINGLE.ln2, double)) * power_of_two(integer)
 
 
 def half_exp(size: Lanes) -> Lanes:

@@ -1,6 +1,8 @@
-"""pow, sqrt, rsqrt, hypot."""
+"""pow of floats and of integers, sqrt, rsqrt, hypot."""
 
 from __future__ import annotations
+
+from llvmlite import ir
 
 from flambeau.compiler.mathlib.exponential import exp, exp_sum
 from flambeau.compiler.mathlib.formats import DOUBLE, power_of_two, scale, split, to_number
@@ -16,6 +18,7 @@ from flambeau.compiler.mathlib.lanes import (
     two_product,
 )
 from flambeau.compiler.mathlib.logarithm import LOWEST_MANTISSA, log_pair, log_reduced
+from flambeau.runtime.llvm.blocks import I1, I64, for_range, i64, intrinsic
 
 INFINITY = float("inf")
 LN2_PAIR = (0.6931471805599453, 2.3190468138462996e-17)
@@ -87,3 +90,28 @@ def power(x: Lanes, y: Lanes) -> Lanes:
         product = y * log_reduced(mantissa - 1.0, to_number(exponent))
         return _special_powers(x, y, exp(product)).narrow()
     return _special_powers(x, y, exp_sum(*_logarithm_times(abs(x), y)))
+
+
+def integer_power(base: Lanes, exponent: Lanes) -> Lanes:
+    """base^exponent of integers, wrapped, where the exponent is not negative."""
+    builder, one = base.builder, base.lift(1)
+    # A loop, as LLVM takes a third of a second over the 63 rounds written out.
+    start = [one.value, base.value, exponent.value]
+    with for_range(builder, i64(0), _most_bits(exponent), carried=start) as loop:
+        result, factor, rest = (base.wrap(value) for value in loop.carried)
+        product = select((rest & 1).differs(0), result * factor, result)
+        loop.update([product.value, (factor * factor).value, rest.logical_shift(1).value])
+    return base.wrap(loop.carried[0])
+
+
+def _most_bits(x: Lanes) -> ir.Value:
+    """How many bits the longest of some integers has, as an i64."""
+    builder, scalar, together = x.builder, x.scalar, x.value
+    if isinstance(x.kind, ir.VectorType):
+        name = f"llvm.vector.reduce.or.v{x.kind.count}i{scalar.width}"
+        together = builder.call(intrinsic(builder.module, name, scalar, [x.kind]), [x.value])
+    name = f"llvm.ctlz.i{scalar.width}"
+    leading_zeros = intrinsic(builder.module, name, scalar, [scalar, I1])
+    zeros = builder.call(leading_zeros, [together, ir.Constant(I1, 0)])
+    bits = builder.sub(ir.Constant(scalar, scalar.width), zeros)
+    return bits if scalar == I64 else builder.zext(bits, I64)

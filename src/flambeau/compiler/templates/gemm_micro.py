@@ -1,23 +1,43 @@
 """The register-tiled inner product at the core of gemm, convolution and attention.
 
-A tile of the result stays in registers while the depth runs: each step loads `vectors` vectors of
-B's row, broadcasts one element of each of `rows` rows of A, and multiplies them out. (Goto and van
-de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.)
+A tile of the result stays in registers while the depth runs: each step loads the vectors of a row
+of B, broadcasts one element of each row of A, and multiplies them out. (Goto and van de Geijn,
+"Anatomy of High-Performance Matrix Multiplication", 2008.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llvmlite import ir
 
-from flambeau.runtime.llvm.blocks import I64, VOID, for_range, i64, intrinsic, splat
-from flambeau.runtime.llvm.vectors import load_vector, store_vector
+from flambeau.compiler.templates.gemm_pack import Element
+from flambeau.runtime.llvm.blocks import I1, I64, VOID, for_range, i64, intrinsic, splat
+from flambeau.runtime.llvm.vectors import (
+    first_lanes,
+    load_vector,
+    masked_load,
+    maximum,
+    minimum,
+    prefetch,
+    store_vector,
+)
+
+# Sums are cut into chains of CHAIN products, added up in order. CHAIN decides the bits of a result;
+# no other size in a gemm does.
+CHAIN = 256
+# While B is packed, it is fetched so many steps ahead: about the time it takes to come from afar.
+_STEPS_AHEAD = 16
 
 
 @dataclass(frozen=True)
 class Tile:
-    """The part of the result held in registers: `rows` times `vectors` vectors of `lanes`."""
+    """The part of the result held in registers: `rows` times `vectors` vectors of `lanes`.
+
+    A matrix is cut evenly into tiles of this height or one row less, and of this width or one
+    vector less, so that nothing is computed in vain but lanes of a last vector.
+    """
 
     rows: int
     vectors: int
@@ -29,19 +49,17 @@ class Tile:
 
     @property
     def heights(self) -> tuple[int, ...]:
-        """Heights a full-width kernel is made for: a short last tile takes the next one up."""
-        return (*(rows for rows in (1, 8) if rows < self.rows), self.rows)
+        return (self.rows, self.rows - 1) if self.rows > 1 else (1,)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """In vectors."""
+        return (self.vectors, self.vectors - 1) if self.vectors > 1 else (1,)
 
 
 def vector_registers(lanes: int) -> int:
     """How many registers hold vectors of so many float32: AVX2 has 16, AVX-512 and NEON 32."""
     return 16 if lanes == 8 else 32
-
-
-def tile_for(lanes: int, registers: int) -> Tile:
-    """The tile that fills the registers, which also hold B's vectors, one of A and a spare."""
-    vectors = 2
-    return Tile((registers - vectors - 2) // vectors, vectors, lanes)
 
 
 def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
@@ -53,72 +71,146 @@ def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -
     return builder.call(intrinsic(builder.module, name, a.type, [a.type] * 3), [a, b, c])
 
 
-def emit_tile_product(module: ir.Module, prefix: str, kind: ir.Type, tile: Tile) -> ir.Function:
-    """Emit the inner product of a tile of A's rows and B's columns.
+def add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    """a + b of vectors of floats or integers."""
+    return (builder.add if isinstance(a.type.element, ir.IntType) else builder.fadd)(a, b)
 
-    `product(a, a_row_stride, a_depth_stride, b, b_depth_stride, depth, rows, columns, out)`:
-    out[i, j] = sum over d < depth of a[i, d] * b[d, j], for i < rows <= tile.rows and all j below
-    `columns` (<= tile.columns) rounded up to whole vectors: that much of b is read. Each sum is one
-    chain in the order of d. `out` is row-major with tile.columns elements a row and room for
-    tile.rows rows; those from `rows` on are overwritten with copies.
+
+@dataclass(frozen=True)
+class Product:
+    """What the inner product of tiles of one size is compiled for; all gemms share it."""
+
+    dtype: str
+    rows: int
+    vectors: int
+    lanes: int
+    by_columns: bool
+    packs: bool
+
+    @property
+    def element(self) -> Element:
+        return Element(self.dtype)
+
+    @property
+    def type(self) -> ir.FunctionType:
+        wide, stored = self.element.compute.as_pointer(), self.element.storage.as_pointer()
+        params = [wide, I64, I64, stored if self.packs else wide, I64, I64, I64, wide, I64, I1]
+        return ir.FunctionType(VOID, [*params, *([wide, I64] if self.packs else [])])
+
+    def build(self, name: str) -> str:
+        """The code of a module with the function `name`."""
+        module = ir.Module(name)
+        emit_product(module, name, self)
+        return str(module)
+
+
+def emit_product(module: ir.Module, name: str, product: Product) -> ir.Function:
+    """Emit the product of tiles of A's rows, one below the other, and a panel of B's columns.
+
+    `product(a, a_stride, a_tile_stride, b, b_stride, depth, tiles, out, out_stride, adds)`: the
+    sums over depth for all rows of `tiles` tiles are written to `out`; or added to it, if `adds`.
+    b and out are row-major, a's tiles as well unless they lie `by_columns`.
+
+    If it `packs`, two more arguments follow, `packed` and `columns`: b is as it lies in memory, has
+    only so many columns, all vectors but the last whole, and is copied to `packed` on the way,
+    padded with zeros; it is read once, for a single tile.
     """
-    function = ir.Function(module, _signature(kind), f"{prefix}_product")
-    function.linkage = "internal"
-    *_, rows, columns, _ = function.args
-    builder = ir.IRBuilder(function.append_basic_block())
+    function = ir.Function(module, product.type, name)
+    _Product(function, product).emit()
+    return function
 
-    def run(height: int, vectors: int) -> None:
-        kernel = _emit_kernel(module, f"{prefix}_{height}x{vectors}", kind, tile, height, vectors)
-        builder.call(kernel, function.args)
+
+class _Product:
+    """The state of emitting one size of `emit_product`."""
+
+    def __init__(self, function: ir.Function, product: Product) -> None:
+        self.element, self.packs = product.element, product.packs
+        self.rows, self.vectors, self.lanes = product.rows, product.vectors, product.lanes
+        self.vector = ir.VectorType(self.element.compute, self.lanes)
+        self.a, a_stride, self.tile_stride, self.b, self.b_stride, *rest = function.args
+        self.depth, self.tiles, self.out, self.out_stride, self.adds, *rest = rest
+        self.builder = builder = ir.IRBuilder(function.append_basic_block())
+        row_stride, self.step = (i64(1), a_stride) if product.by_columns else (a_stride, i64(1))
+        # Where each row of a tile begins.
+        self.rows_of_a = [builder.mul(i64(row), row_stride) for row in range(self.rows)]
+        if self.packs:
+            self.packed, columns = rest
+            last = builder.sub(columns, i64((self.vectors - 1) * self.lanes))
+            self.mask = first_lanes(builder, last, self.lanes)
+            self.ahead = builder.mul(i64(_STEPS_AHEAD), self.b_stride)
+
+    def emit(self) -> None:
+        builder = self.builder
+        # A product of no depth still runs once, to store its zeros.
+        depth = maximum(builder, self.depth, i64(1))
+        rows = builder.mul(i64(self.rows), self.out_stride)
+        with for_range(builder, i64(0), self.tiles, carried=[self.a, self.out]) as tile:
+            a, out = tile.carried
+            tile.update([builder.gep(a, [self.tile_stride]), builder.gep(out, [rows])])
+            with builder.if_then(self.adds):
+                for place in self._places(out):
+                    prefetch(builder, place)
+            state = [a, self.b, self.packed] if self.packs else [a, self.b]
+            with for_range(builder, i64(0), depth, i64(CHAIN), carried=state) as chains:
+                length = minimum(builder, i64(CHAIN), builder.sub(self.depth, chains.index))
+                state, sums = self._chain(chains.carried, length)
+                started = builder.icmp_signed(">", chains.index, i64(0))
+                self._store(sums, out, builder.or_(self.adds, started))
+                chains.update(state)
         builder.ret_void()
 
-    if tile.vectors > 1:
-        with builder.if_then(builder.icmp_signed("<=", columns, i64(tile.lanes))):
-            run(tile.rows, 1)
-    for height in tile.heights[:-1]:
-        with builder.if_then(builder.icmp_signed("<=", rows, i64(height))):
-            run(height, tile.vectors)
-    run(tile.rows, tile.vectors)
-    return function
+    def _places(self, out: ir.Value) -> Iterator[ir.Value]:
+        """Where a tile's vectors are in `out`."""
+        for _ in range(self.rows):
+            for v in range(self.vectors):
+                yield self.builder.gep(out, [i64(v * self.lanes)])
+            out = self.builder.gep(out, [self.out_stride])
 
+    def _chain(
+        self, start: list[ir.Value], length: ir.Value
+    ) -> tuple[list[ir.Value], list[ir.Value]]:
+        """Where the operands are after `length` products, and the sums of these."""
+        builder, operands = self.builder, len(start)
+        zeros = [ir.Constant(self.vector, None)] * (self.rows * self.vectors)
+        with for_range(builder, i64(0), length, carried=[*start, *zeros]) as loop:
+            a, b, *packed = loop.carried[:operands]
+            sums = loop.carried[operands:]
+            row_of_b = self._packed_row(b, *packed) if packed else self._row_of_b(b)
+            for row, offset in enumerate(self.rows_of_a):
+                factor = splat(builder, builder.load(builder.gep(a, [offset])), self.lanes)
+                for v, column in enumerate(row_of_b):
+                    index = row * self.vectors + v
+                    sums[index] = multiply_add(builder, factor, column, sums[index])
+            after = [builder.gep(a, [self.step]), builder.gep(b, [self.b_stride])]
+            after += [builder.gep(one, [i64(self.vectors * self.lanes)]) for one in packed]
+            loop.update([*after, *sums])
+        return loop.carried[:operands], loop.carried[operands:]
 
-def _signature(kind: ir.Type) -> ir.FunctionType:
-    pointer = kind.as_pointer()
-    return ir.FunctionType(VOID, [pointer, I64, I64, pointer, I64, I64, I64, I64, pointer])
+    def _row_of_b(self, b: ir.Value) -> list[ir.Value]:
+        places = [self.builder.gep(b, [i64(v * self.lanes)]) for v in range(self.vectors)]
+        return [load_vector(self.builder, place, self.lanes) for place in places]
 
+    def _packed_row(self, b: ir.Value, packed: ir.Value) -> list[ir.Value]:
+        """A row of B, which is also copied."""
+        builder, row = self.builder, []
+        for v in range(self.vectors):
+            place = builder.gep(b, [i64(v * self.lanes)])
+            prefetch(builder, builder.gep(place, [self.ahead]))
+            if v < self.vectors - 1:
+                value = load_vector(builder, place, self.lanes)
+            else:
+                value = masked_load(builder, place, self.mask)
+            row.append(self.element.widen(builder, value))
+            store_vector(builder, row[-1], builder.gep(packed, [i64(v * self.lanes)]))
+        return row
 
-def _emit_kernel(
-    module: ir.Module, name: str, kind: ir.Type, tile: Tile, rows: int, vectors: int
-) -> ir.Function:
-    """One height and width of `emit_tile_product`."""
-    function = ir.Function(module, _signature(kind), name)
-    function.linkage = "internal"
-    a, a_row_stride, a_depth_stride, b, b_depth_stride, depth, used, _, out = function.args
-    builder = ir.IRBuilder(function.append_basic_block())
-    vector = ir.VectorType(kind, tile.lanes)
-    # Rows past the last one read the last one again, which keeps reads inside the operand.
-    last = builder.sub(used, i64(1))
-    starts = [a]
-    for row in range(1, rows):
-        inside = builder.select(builder.icmp_signed("<", i64(row), last), i64(row), last)
-        starts.append(builder.gep(a, [builder.mul(inside, a_row_stride)]))
-    zero = ir.Constant(vector, None)
-    state = [i64(0), b, *[zero] * (rows * vectors)]
-    with for_range(builder, i64(0), depth, carried=state) as loop:
-        offset, row_of_b, *sums = loop.carried
-        columns = [
-            load_vector(builder, builder.gep(row_of_b, [i64(v * tile.lanes)]), tile.lanes)
-            for v in range(vectors)
-        ]
-        for row, start in enumerate(starts):
-            factor = splat(builder, builder.load(builder.gep(start, [offset])), tile.lanes)
-            for v, column in enumerate(columns):
-                index = row * vectors + v
-                sums[index] = multiply_add(builder, factor, column, sums[index])
-        next_row = builder.gep(row_of_b, [b_depth_stride])
-        loop.update([builder.add(offset, a_depth_stride), next_row, *sums])
-    for index, value in enumerate(loop.carried[2:]):
-        row, v = divmod(index, vectors)
-        store_vector(builder, value, builder.gep(out, [i64(row * tile.columns + v * tile.lanes)]))
-    builder.ret_void()
-    return function
+    def _store(self, sums: list[ir.Value], out: ir.Value, adds: ir.Value) -> None:
+        builder = self.builder
+        with builder.if_else(adds) as (added, alone):
+            with added:
+                for value, place in zip(sums, self._places(out), strict=True):
+                    total = add(builder, load_vector(builder, place, self.lanes), value)
+                    store_vector(builder, total, place)
+            with alone:
+                for value, place in zip(sums, self._places(out), strict=True):
+                    store_vector(builder, value, place)

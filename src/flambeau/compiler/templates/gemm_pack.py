@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from flambeau.runtime.llvm.blocks import F32, F64, I8, I32, I64, VOID, Loop, for_range, i64
+from flambeau.runtime.llvm.blocks import F32, F64, I1, I8, I32, I64, VOID, Loop, for_range, i64
 from flambeau.runtime.llvm.vectors import (
     first_lanes,
     load_vector,
     masked_load,
     minimum,
+    prefetch,
     store_vector,
 )
 
@@ -161,6 +162,68 @@ def _gather_line(
         index = minimum(builder, loop.index, last)
         value = builder.load(builder.gep(source, [builder.mul(index, stride)]))
         builder.store(element.widen(builder, value), builder.gep(target, [loop.index]))
+
+
+# Lines of a source that are cut into pieces are taken so many at a time, to stay close in memory.
+LINES = 8
+
+
+def emit_copy_tiles(
+    module: ir.Module, name: str, element: Element, lanes: int, heights: tuple[int, ...]
+) -> ir.Function:
+    """Emit `copy(source, stride, depth, tall, tiles, target, tile_stride)` for A by columns.
+
+    Tiles of heights[0] rows, and after `tall` of them of heights[-1] rows, are cut out of
+    source[d * stride + row] and written one after the other, each depth of one heights[0] elements
+    after that before.
+    """
+    source_type, target_type = element.storage.as_pointer(), element.compute.as_pointer()
+    params = [source_type, I64, I64, I64, I64, target_type, I64]
+    function = ir.Function(module, ir.FunctionType(VOID, params), name)
+    function.linkage = "internal"
+    source, stride, depth, tall, tiles, target, tile_stride = function.args
+    builder = ir.IRBuilder(function.append_basic_block())
+    ahead = builder.mul(stride, i64(LINES))
+    with for_range(builder, i64(0), depth, i64(LINES)) as block:
+        stop = minimum(builder, builder.add(block.index, i64(LINES)), depth)
+        first, column, panel = i64(0), source, target
+        for height, last in zip(heights, (tall, tiles), strict=False):
+            with for_range(builder, first, last, carried=[column, panel]) as tile:
+                column, panel = tile.carried
+                with for_range(builder, block.index, stop) as line:
+                    start = builder.gep(column, [builder.mul(line.index, stride)])
+                    end = builder.gep(panel, [builder.mul(line.index, i64(heights[0]))])
+                    prefetch(builder, builder.gep(start, [ahead]), 2)
+                    _copy_column(builder, element, lanes, height, start, end)
+                after = builder.gep(column, [i64(height)])
+                tile.update([after, builder.gep(panel, [tile_stride])])
+            column, panel = tile.carried
+            first = last
+    builder.ret_void()
+    return function
+
+
+def _copy_column(
+    builder: ir.IRBuilder,
+    element: Element,
+    lanes: int,
+    height: int,
+    source: ir.Value,
+    target: ir.Value,
+) -> None:
+    """Copy `height` neighbours; what follows them in `target` is overwritten to whole vectors."""
+    row = 0
+    while row < height:
+        lanes = min(lanes, 1 << (height - row - 1).bit_length())
+        place = builder.gep(source, [i64(row)])
+        if row + lanes <= height:
+            value = load_vector(builder, place, lanes)
+        else:
+            present = [int(row + lane < height) for lane in range(lanes)]
+            mask = ir.Constant(ir.VectorType(I1, lanes), present)
+            value = masked_load(builder, place, mask)
+        store_vector(builder, element.widen(builder, value), builder.gep(target, [i64(row)]))
+        row += lanes
 
 
 def emit_transpose(

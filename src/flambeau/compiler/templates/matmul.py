@@ -9,10 +9,10 @@ from llvmlite import ir
 
 from flambeau.compiler.epilogue import Epilogue
 from flambeau.compiler.templates import gemm
-from flambeau.compiler.templates.gemm_plan import DEPTH
-from flambeau.compiler.units import Call
+from flambeau.compiler.units import Call, Code
 from flambeau.graph.lowering import StepBuilder
 from flambeau.graph.node import Node
+from flambeau.runtime.cpu.pool import get_num_threads
 from flambeau.runtime.llvm import machine
 
 
@@ -53,18 +53,18 @@ def _call(
     """The call of a product, with what `epilogue` makes of it as its result."""
     spec = gemm.GemmSpec(
         node.dtype.name,
+        gemm.tile_for(node.dtype.name, problem.m, problem.n, machine.lanes()),
         gemm.layout_of(problem.m, problem.k, *problem.a_strides[1:]),
         gemm.layout_of(problem.k, problem.n, *problem.b_strides[1:]),
         problem.batch > 1,
         None if epilogue is None else epilogue.text,
     )
-    lanes = machine.lanes()
-    work = gemm.work_items(spec, problem, lanes)
+    work = gemm.work_items(spec, problem, get_num_threads())
     target = node if epilogue is None else epilogue.target
     name = f"matmul {problem.batch}x{problem.m}x{problem.k}x{problem.n}"
 
     def emit(module: Any, name: str) -> None:
-        gemm.emit_gemm(module, name, spec, lanes, None if epilogue is None else finish)
+        gemm.emit_gemm(module, name, spec, None if epilogue is None else finish)
 
     def finish(
         b: ir.IRBuilder, args: Any, sums: Any, batch: Any, row: Any, column: Any, mask: Any
@@ -76,12 +76,13 @@ def _call(
 
     return Call(
         name=name if epilogue is None else f"{name} then {epilogue.target.op.name}",
-        key=f"{spec} {lanes}",
+        key=f"{spec}",
         emit=emit,
         arguments=[
             *operands,
             (target, offset),
             *gemm.arguments(problem, work, 0, 0, 0)[3:],
+            *(0 if one is None else Code(str(one), one.build) for one in gemm.products(spec, work)),
             *([] if epilogue is None else epilogue.entries),
         ],
         total=0 if 0 in node.shape else work.total,
@@ -89,8 +90,7 @@ def _call(
         scratch=work.scratch_bytes,
         operations=2 * problem.batch * problem.m * problem.k * problem.n,
         target=target,
-        # Sums of more than one slice of k wait in the result's memory.
-        last=epilogue if problem.k <= DEPTH else None,
+        last=epilogue,
     )
 
 

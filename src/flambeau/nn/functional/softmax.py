@@ -32,7 +32,8 @@ def _shifted(input: Tensor, dim: int) -> Tensor:
 @computed_wide
 def _softmax(input: Tensor, dim: int) -> Tensor:
     exponentials = T.exp(_shifted(input, dim))
-    return exponentials / exponentials.sum(dim, keepdim=True)
+    # A division for each row, not for each element.
+    return exponentials * exponentials.sum(dim, keepdim=True).reciprocal()
 
 
 @computed_wide

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from flambeau.runtime.llvm.blocks import I32, I64, VOID, i64, intrinsic, splat
+from flambeau.runtime.llvm.blocks import I8, I32, I64, VOID, i64, intrinsic, splat
+
+LINE = 64
 
 
 def item_bytes(kind: ir.Type) -> int:
@@ -25,6 +27,27 @@ def store_vector(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value) -> N
     """Store a vector; the pointer need only be aligned to its element."""
     whole = builder.bitcast(pointer, value.type.as_pointer())
     builder.store(value, whole, align=item_bytes(value.type.element))
+
+
+def prefetch(builder: ir.IRBuilder, pointer: ir.Value, locality: int = 3) -> None:
+    """Have the cache line at `pointer` fetched: into all caches (3), or not the first (2)."""
+    flags = [ir.Constant(I32, one) for one in (0, locality, 1)]
+    line = builder.bitcast(pointer, I8.as_pointer())
+    name = "llvm.prefetch.p0"
+    fetch = intrinsic(builder.module, name, VOID, [line.type, I32, I32, I32])
+    builder.call(fetch, [line, *flags])
+
+
+def stream_vector(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value) -> None:
+    """Store a vector past the caches, if the pointer is aligned to a line of memory."""
+    whole = builder.bitcast(pointer, value.type.as_pointer())
+    offset = builder.and_(builder.ptrtoint(pointer, I64), i64(LINE - 1))
+    with builder.if_else(builder.icmp_unsigned("==", offset, i64(0))) as (aligned, other):
+        with aligned:
+            store = builder.store(value, whole, align=LINE)
+            store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(I32, 1)]))
+        with other:
+            store_vector(builder, value, pointer)
 
 
 def first_lanes(builder: ir.IRBuilder, count: ir.Value, lanes: int) -> ir.Value:

@@ -1,0 +1,1 @@
+"""Measurements beside PyTorch and JAX: `python -m benchmarks`. None of them is a test."""
