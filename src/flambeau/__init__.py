@@ -12,6 +12,7 @@ tensor([3., 3.])
 from __future__ import annotations
 
 import sys as _sys
+from typing import Any as _Any
 
 from flambeau import autograd, cuda, tensor
 from flambeau.engine.eager import eager
@@ -484,3 +485,27 @@ _sys.modules["flambeau.autograd.function"] = _function
 _sys.modules["flambeau.autograd.functional"] = _derivatives
 _sys.modules["flambeau.special"] = special
 _sys.modules["flambeau.linalg"] = linalg
+
+
+def _array_namespace(self: Tensor, /, *, api_version: str | None = None) -> _Any:
+    """The module of the Python array API standard for tensors."""
+    from flambeau import array_api  # noqa: PLC0415 - most programs need no NumPy front end
+
+    return array_api.of_version(api_version)
+
+
+def _to_device(self: Tensor, target: _Any, /, *, stream: _Any = None) -> Tensor:
+    """The tensor on a device, in the standard's spelling."""
+    return self.to(device=target)
+
+
+Tensor.__array_namespace__ = _array_namespace  # type: ignore[attr-defined]
+Tensor.to_device = _to_device  # type: ignore[attr-defined]
+
+
+def __getattr__(name: str) -> _Any:
+    if name in ("grad", "value_and_grad"):
+        from flambeau.numpy import _gradients  # noqa: PLC0415 - as above
+
+        return getattr(_gradients, name)
+    raise AttributeError(f"module 'flambeau' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""`flambeau run`: an unmodified PyTorch script, with flambeau where it imports torch."""
+"""`flambeau run`: an unmodified script, with flambeau where it imports torch or NumPy."""
 
 from __future__ import annotations
 
@@ -11,20 +11,26 @@ from pathlib import Path
 import numpy as np
 
 import flambeau
-from flambeau.cli import torch_names
+from flambeau.cli import imports
 
 
-def run_script(script: Path, arguments: Sequence[str] = (), seed: int | None = None) -> int:
-    """Run `script` as `__main__` with these arguments; 2 when there is no such file."""
+def run_script(
+    script: Path, arguments: Sequence[str] = (), seed: int | None = None, *, numpy: bool = False
+) -> int:
+    """Run `script` as `__main__` with these arguments; 2 when there is no such file.
+
+    With `numpy` the script's own imports of NumPy give flambeau.numpy.
+    """
     if not script.is_file():
         print(f"flambeau run: there is no file {script}", file=sys.stderr)
         return 2
-    torch_names.install()
+    imports.install()
     sys.argv = [str(script), *arguments]
     sys.path.insert(0, str(script.resolve().parent))
     if seed is not None:
         seed_everything(seed)
-    runpy.run_path(str(script), run_name="__main__")
+    names = {"__builtins__": imports.script_builtins(imports.SCRIPT_ALONE)} if numpy else {}
+    runpy.run_path(str(script), names, run_name="__main__")
     return 0
 
 
