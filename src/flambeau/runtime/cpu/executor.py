@@ -203,21 +203,21 @@ class _Workspace:
 
 
 class _Workspaces(threading.local):
-    """Each thread keeps the last workspace, unless it is large."""
+    """Each thread keeps its last two workspaces: one for a program, one to help with another."""
 
     def __init__(self) -> None:
-        self._idle: _Workspace | None = None
+        self._idle: list[_Workspace] = []  # the smaller first
 
     def take(self, nbytes: int) -> _Workspace:
         """A workspace for one run; a signal handler that runs a program meanwhile gets another."""
-        found, self._idle = self._idle, None
-        if found is not None and found.nbytes >= nbytes:
-            return found
+        for place, space in enumerate(self._idle):
+            if space.nbytes >= nbytes:
+                return self._idle.pop(place)
         return _Workspace(nbytes)
 
     def put_back(self, space: _Workspace) -> None:
         if space.nbytes <= _LARGEST_WORKSPACE_KEPT:
-            self._idle = space
+            self._idle = sorted([*self._idle, space], key=lambda one: one.nbytes)[-2:]
 
 
 _workspaces = _Workspaces()
