@@ -151,3 +151,14 @@ def test_unique_and_counts() -> None:
         [2, 0, 2, 1],
         [1, 1, 2],
     )
+
+
+def test_the_precision_of_products_can_be_asked_for() -> None:
+    try:
+        flambeau.set_float32_matmul_precision("medium")
+        assert flambeau.get_float32_matmul_precision() == "medium"
+        with pytest.warns(UserWarning, match="foo is not one of"):
+            flambeau.set_float32_matmul_precision("foo")
+        assert flambeau.get_float32_matmul_precision() == "medium"
+    finally:
+        flambeau.set_float32_matmul_precision("highest")

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
+from weakref import WeakValueDictionary
 
 from flambeau.core.context import context
 from flambeau.graph.node import Node, Spec
@@ -30,9 +31,9 @@ class Step(NamedTuple):
 class Subgraph:
     """Steps in order, and which of them are results. Interned: equal subgraphs are one object."""
 
-    __slots__ = ("nbytes", "outputs", "results", "steps")
+    __slots__ = ("__weakref__", "nbytes", "outputs", "results", "steps")
 
-    _known: ClassVar[dict[tuple[tuple[Step, ...], tuple[int, ...]], Subgraph]] = {}
+    _known: ClassVar[WeakValueDictionary[Any, Subgraph]] = WeakValueDictionary()
 
     def __init__(self, steps: tuple[Step, ...], results: tuple[int, ...]) -> None:
         self.steps = steps

@@ -22,6 +22,9 @@ from flambeau.tensor.repeated import Update, plain_storages, specs, trace_update
 
 Numbers = tuple[float, ...]
 
+# Structures of updates that an optimizer remembers.
+MOST_KNOWN = 32
+
 
 def _reads_live(step: Callable[..., Any]) -> Callable[..., Any]:
     """This `step` makes a captured step use the settings of the time of each replay."""
@@ -113,7 +116,10 @@ class RuleOptimizer(Optimizer):
             update()
         else:
             numbers = list(chain.from_iterable(live.values()))
-            self._known.append((structure, trace_update(update, storages, numbers)))
+            self._known = [
+                *self._known[1 - MOST_KNOWN :],
+                (structure, trace_update(update, storages, numbers)),
+            ]
 
     def _update_all(
         self,

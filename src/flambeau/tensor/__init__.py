@@ -141,10 +141,12 @@ from flambeau.tensor.defaults import (
     finfo,
     get_default_device,
     get_default_dtype,
+    get_float32_matmul_precision,
     iinfo,
     set_default_device,
     set_default_dtype,
     set_default_tensor_type,
+    set_float32_matmul_precision,
 )
 from flambeau.tensor.einstein import einsum
 from flambeau.tensor.elementwise import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,37 @@ def set_default_device(device: Any) -> None:
 def get_default_device() -> Device:
     """The device that new tensors are made on."""
     return context.default_device
+
+
+_PRECISIONS = ("highest", "high", "medium")
+# One for all threads, as in PyTorch.
+_matmul = {"precision": "highest"}
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """How exact products of float32 matrices have to be: 'highest', 'high' or 'medium'.
+
+    The lower ones allow shortcuts; flambeau takes none so far, and computes all in float32. Other
+    values are ignored with a warning, as in PyTorch.
+
+    >>> import flambeau
+    >>> flambeau.set_float32_matmul_precision("highest")
+    >>> flambeau.get_float32_matmul_precision()
+    'highest'
+    """
+    if precision not in _PRECISIONS:
+        warnings.warn(
+            f"{precision} is not one of 'highest', 'high', or 'medium'; the current "
+            "set_float32_matmul_precision call has no effect",
+            stacklevel=2,
+        )
+        return
+    _matmul["precision"] = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What `set_float32_matmul_precision` has set."""
+    return _matmul["precision"]
 
 
 class finfo:  # noqa: N801 - PyTorch's spelling
