@@ -510,4 +510,8 @@ def __getattr__(name: str) -> _Any:
         from flambeau.numpy import _gradients  # noqa: PLC0415 - as above
 
         return getattr(_gradients, name)
+    if name in ("export", "load_graph"):
+        from flambeau.io import export, load_graph  # noqa: PLC0415 - as above
+
+        return export.export if name == "export" else load_graph.load_graph
     raise AttributeError(f"module 'flambeau' has no attribute {name!r}")

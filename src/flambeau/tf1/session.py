@@ -186,6 +186,21 @@ class Session:
         known.keep(run.decisive, feeds, plan)
         return values
 
+    def export_graph(self, fetches: Any, feed_dict: Any = None) -> Any:
+        """What `flambeau.export(session, path, fetches, feed_dict)` writes: a graph with weights.
+
+        The fed arrays become inputs, with their shapes; only these count, not their values.
+        """
+        from flambeau.tf1 import exporting  # noqa: PLC0415 - most programs write no graph
+
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        with self._lock:
+            feeds = self._feeds(feed_dict) if feed_dict else {}
+            for tensor, array in feeds.items():
+                check_shape(tensor, array)
+            return exporting.exported(self._variables, Request(self.graph, fetches), feeds)
+
     # ------------------------------------------------------------------ life
 
     def as_default(self) -> AbstractContextManager[Session]:

@@ -1,0 +1,1 @@
+"""Files: graphs that run without the program that made them."""
