@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,15 +15,73 @@ from flambeau.cli.run import run_script
 from flambeau.engine.explain import Explanation, PlanReport, explain
 from flambeau.engine.speed import Speed
 
+TEXT, RENDERED = (".dot", ".gv"), (".svg", ".png", ".pdf")
 
-def explain_script(script: Path, arguments: Sequence[str] = ()) -> int:
-    """Run `script` as `flambeau run` does, then print its plans, even if it raised."""
-    found = Explanation()
+
+def explain_script(
+    script: Path,
+    arguments: Sequence[str] = (),
+    graph: Path | None = None,
+    plan: int | None = None,
+) -> int:
+    """Run `script` as `flambeau run` does, then print its plans, even if it raised.
+
+    `graph` is where to draw one of them: number `plan`, or the one that carried out most
+    operations over all its runs. 2 when something that is asked for cannot be had.
+    """
+    refusal = None if graph is None else _cannot_draw(graph)
+    if refusal is not None:
+        return _refuse(refusal)
+    found, drawn = Explanation(), 0
     try:
         with explain() as found:
-            return run_script(script, arguments)
+            status = run_script(script, arguments)
     finally:
         show(found, Console())
+        if graph is not None:
+            drawn = _draw(found.plans, graph, plan)
+    return status or drawn
+
+
+def _refuse(reason: str) -> int:
+    print(f"flambeau explain: {reason}", file=sys.stderr)
+    return 2
+
+
+def _cannot_draw(graph: Path) -> str | None:
+    """Why a picture cannot be written there; asked before the script takes its time."""
+    if graph.suffix not in (*TEXT, *RENDERED):
+        return f"--graph takes a file ending in {', '.join((*TEXT, *RENDERED))}, got {graph}"
+    if not graph.parent.is_dir():
+        return f"--graph {graph}: there is no folder {graph.parent}"
+    if graph.suffix in RENDERED and shutil.which("dot") is None:
+        return (
+            f"--graph {graph} needs graphviz's program `dot`, which is not installed: install "
+            f"graphviz, or ask for {graph.with_suffix('.dot')}, the text that it renders"
+        )
+    return None
+
+
+def _draw(plans: Sequence[PlanReport], graph: Path, number: int | None) -> int:
+    """Draw a plan; 2 if there is no such plan or `dot` fails."""
+    if not plans:
+        return _refuse("nothing was computed, so there is no graph to draw")
+    if number is None:
+        number = 1 + max(range(len(plans)), key=lambda one: plans[one].runs * plans[one].recorded)
+    if not 1 <= number <= len(plans):
+        return _refuse(f"--plan {number}: the script has plans 1 to {len(plans)}")
+    text = plans[number - 1].graph()
+    if graph.suffix in TEXT:
+        graph.write_text(f"{text}\n", encoding="utf-8")
+    else:
+        command = ["dot", f"-T{graph.suffix[1:]}", "-o", str(graph)]
+        done = subprocess.run(
+            command, input=text, capture_output=True, encoding="utf-8", check=False
+        )
+        if done.returncode:
+            return _refuse(f"`dot` failed: {done.stderr.strip()}")
+    print(f"Plan {number} of {len(plans)} is drawn in {graph}.")
+    return 0
 
 
 def show(found: Explanation, console: Console) -> None:

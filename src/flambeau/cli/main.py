@@ -19,7 +19,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    return explain.explain_script(options.script, options.arguments)
+    return explain.explain_script(options.script, options.arguments, options.graph, options.plan)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -53,6 +53,13 @@ def command_line() -> argparse.ArgumentParser:
     runner.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program is given")
 
     explained = command("explain", _explain, "Run a script, then say what it was compiled into.")
+    kinds = ", ".join((*explain.TEXT, *explain.RENDERED))
+    explained.add_argument(
+        "--graph", type=Path, metavar="FILE", help=f"draw a plan's operations and kernels ({kinds})"
+    )
+    explained.add_argument(
+        "--plan", type=int, metavar="N", help="which plan (default: that of most operations run)"
+    )
     explained.add_argument("script", type=Path, help="the program")
     explained.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program is given")
 

@@ -25,9 +25,7 @@ def build_nest(nest: Nest, is_stored: Callable[[Node], bool]) -> BuiltNest:
         else:
             _store(builder, nest, member, slots)
     collapse(builder.kernel)
-    members = {member.node for member in nest.members}
-    fused = [node.op.name for node in builder.computed if node not in members]
-    return BuiltNest(builder.kernel, slots.nodes, faults.nodes, fused)
+    return BuiltNest(builder.kernel, slots.nodes, faults.nodes, list(builder.computed))
 
 
 def drop_stores(built: BuiltNest, needed: Callable[[Node], bool]) -> None:

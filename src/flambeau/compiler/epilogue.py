@@ -24,6 +24,9 @@ class Epilogue:
     kernel: Kernel
     slots: list[Node]
     arguments: Arguments
+    product: Node
+    # What is computed of it, for pictures.
+    computed: list[Node]
 
     @property
     def text(self) -> str:
@@ -73,4 +76,5 @@ def build_epilogue(product: Node, target: Node, is_stored: Callable[[Node], bool
     builder = NestBuilder(Domain(target.shape), is_stored, slots, faults, product)
     builder.store(target, slots(target))
     kernel = builder.kernel
-    return Epilogue(target, kernel, slots.nodes, number_arguments(kernel))
+    arguments = number_arguments(kernel)
+    return Epilogue(target, kernel, slots.nodes, arguments, product, list(builder.computed))

@@ -109,7 +109,7 @@ class NestBuilder:
         self.members: dict[Node, tuple[Coordinates, int]] = {}
         self.results: dict[Node, int] = {}
         self.depths: dict[Node, int] = {}
-        # The elementwise ops computed here, in order; a dict for a set that keeps it.
+        # The elementwise ops and views computed here, in order; a dict for a set that keeps it.
         self.computed: dict[Node, None] = {}
         self._section(inner=False)
 
@@ -240,6 +240,7 @@ class NestBuilder:
         if isinstance(node.op, Reduction):
             raise StoreFirst(node)
         if isinstance(node.op, View):
+            self.computed[node] = None
             return node.op.source(self, node, at)
         if not isinstance(node.op, Elementwise):
             raise StoreFirst(node)

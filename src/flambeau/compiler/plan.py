@@ -20,6 +20,7 @@ from flambeau.compiler.verify import verify_kernel, verify_recording, verify_sch
 from flambeau.compiler.work import nest_work, work_items
 from flambeau.core.settings import settings
 from flambeau.graph.node import Node
+from flambeau.graph.op import Elementwise
 from flambeau.runtime.cpu.executor import Program, Step
 from flambeau.runtime.kernel_cache import kernels
 from flambeau.runtime.plan import Plan, Slots
@@ -58,8 +59,8 @@ def compile_plan(
     return plan
 
 
-def _link(units: Sequence[Unit], result: Schedule, *parts: Any) -> Program:
-    del units, result
+def _link(units: Sequence[Unit], result: Schedule, outputs: Sequence[Node], *parts: Any) -> Program:
+    del units, result, outputs
     return Program(*parts)
 
 
@@ -169,7 +170,7 @@ class _Linker:
         parts = (self.table, len(self.slots), gather, self.arena, self.memory.nbytes, scratch)
         units = [unit for unit, _, _ in self.code]
         return Plan(
-            linkers[-1](units, self.result, steps, *parts),
+            linkers[-1](units, self.result, self.outputs, steps, *parts),
             slots,
             [(node.spec.nbytes, self._taken_leaf(node)) for node in self.outputs],
             {node.position: self._result(node) for node in wanted},
@@ -278,8 +279,19 @@ def describe(unit: Unit) -> str:
     if isinstance(unit, Nest):
         names = " ".join(member.node.op.name for member in unit.members)
         reduced = f" over {list(unit.domain.reduced)}" if unit.domain.reduced else ""
-        fused = unit.built.fused if unit.built is not None else []
+        fused = _fused(unit)
         inside = f" (with {' '.join(fused)})" if fused else ""
         return f"nest {list(unit.domain.shape)}{reduced}: {names}{inside}"
     assert isinstance(unit, Call)
     return f"call {unit.name}"
+
+
+def _fused(nest: Nest) -> list[str]:
+    """The ops computed on the way to the members; views cost nothing."""
+    assert nest.built is not None
+    members = {member.node for member in nest.members}
+    return [
+        node.op.name
+        for node in nest.built.computed
+        if node not in members and isinstance(node.op, Elementwise)
+    ]

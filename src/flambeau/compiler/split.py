@@ -74,6 +74,9 @@ def _cut(nest: Nest) -> tuple[Nest, Nest]:
     slot_of = {number: len(slots) + place for place, (number, _) in enumerate(reductions)}
     early = {slots[slot] for slot in _stored([kernel.sections[1]])}
     partial = _partial_results(nest, (groups, *kernel.outer), [one for _, one in reductions])
+    below = _below(
+        [one.node for one in nest.members if one.is_reduction or one.target in early], set(slots)
+    )
     first = replace(nest, members=[one for one in nest.members if one.target in early] + partial)
     second = replace(nest, members=[one for one in nest.members if one.target not in early])
     second.wave += 1
@@ -82,7 +85,8 @@ def _cut(nest: Nest) -> tuple[Nest, Nest]:
         (first, _group_kernel(kernel, groups, reductions, slot_of)),
         (second, _total_kernel(kernel, groups, reductions, slot_of)),
     ):
-        part.built = BuiltNest(made, every, nest.built.faults, nest.built.fused)
+        computed = [one for one in nest.built.computed if (one in below) == (part is first)]
+        part.built = BuiltNest(made, every, nest.built.faults, computed)
         loaded = {one.slot for _, one in made.instructions() if one.op in ("load", "scalar")}
         part.reads = {every[slot] for slot in loaded} - set(part.targets)
     return first, second
@@ -92,11 +96,23 @@ def _partial_results(
     nest: Nest, shape: tuple[int, ...], reductions: list[Instruction]
 ) -> list[Member]:
     """A value for each reduction, with the results of the groups in its first dimension."""
-    source = next(member.node for member in nest.members if member.is_reduction)
+    sources = [member.node for member in nest.members if member.is_reduction]
     return [
         Member(source, Node(source.op, (), source.attributes, Spec.of(shape, one.kind)))
-        for one in reductions
+        for source, one in zip(sources, reductions, strict=True)
     ]
+
+
+def _below(nodes: list[Node], stored: set[Node]) -> set[Node]:
+    """The nodes and what they are made of, down to what is stored."""
+    found = set(nodes)
+    waiting = [one for node in nodes for one in node.inputs]
+    while waiting:
+        node = waiting.pop()
+        if node not in found and node not in stored:
+            found.add(node)
+            waiting += node.inputs
+    return found
 
 
 def _dense(axes: Iterable[int], shape: tuple[int, ...]) -> Index:

@@ -21,8 +21,8 @@ class BuiltNest:
     kernel: Kernel
     slots: list[Node]
     faults: list[Node]
-    # The ops computed on the way to the members, for `explain`.
-    fused: list[str]
+    # The values computed where they are read, members among them, and the views in between.
+    computed: list[Node]
 
 
 Place = Callable[[Any, Coordinates], Index]

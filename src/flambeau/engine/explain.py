@@ -14,8 +14,12 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+from flambeau.core.settings import settings
 from flambeau.engine.flush import engine
 from flambeau.engine.speed import Speed, bandwidth, measure_speed
+from flambeau.graph import drawing
+from flambeau.graph.drawing import Picture
+from flambeau.graph.node import Node
 from flambeau.graph.subgraph import Subgraph
 from flambeau.runtime.buffers import allocate
 from flambeau.runtime.cpu.executor import Error, Pairs, Program, Step
@@ -46,18 +50,34 @@ class PlanReport:
     kernels: list[Kernel]
     temporary_bytes: int
     output_bytes: int
+    # What the threads keep for themselves: rows, packed matrices.
+    scratch_bytes: int
     passes: dict[str, float]
     declined: list[str]
+    picture: Picture
 
     @property
     def peak_bytes(self) -> int:
         """Memory that a run needs beside its inputs."""
-        return self.temporary_bytes + self.output_bytes
+        return self.temporary_bytes + self.output_bytes + self.scratch_bytes
 
     @property
     def seconds(self) -> float:
         """The time of all its kernels."""
         return sum(kernel.seconds for kernel in self.kernels)
+
+    def graph(self) -> str:
+        """A picture of its operations in their kernels, for graphviz (the DOT language)."""
+        title = (
+            f"{self.recorded} operations in {len(self.kernels)} kernels, "
+            f"{self.seconds * 1e6:.1f} µs, {self.peak_bytes} bytes beside its inputs"
+        )
+        captions = [
+            f"kernel {number}: {kernel.description}\n"
+            f"{kernel.seconds * 1e6:.1f} µs, {kernel.nbytes} bytes moved"
+            for number, kernel in enumerate(self.kernels, 1)
+        ]
+        return drawing.dot_text(self.picture, title, captions)
 
 
 @dataclass
@@ -99,11 +119,13 @@ def explain() -> Iterator[Explanation]:
     """
     # Only now, as the compiler takes a while to load.
     from flambeau.compiler import plan as compiler
+    from flambeau.compiler.computed import groups
     from flambeau.compiler.cost import cost
 
-    def link(units: Sequence[Any], result: Any, *parts: Any) -> Program:
+    def link(units: Sequence[Any], result: Any, outputs: Sequence[Node], *parts: Any) -> Program:
         kernels = [Kernel(compiler.describe(unit), *cost(unit)) for unit in units]
-        return _TimedProgram(kernels, result.declined, *parts)
+        picture = drawing.draw(groups(units), set(outputs))
+        return _TimedProgram(kernels, result.declined, picture, *parts)
 
     explanation = Explanation()
     plans, log = engine.plans, engine.statistics.log
@@ -124,6 +146,7 @@ class _TimedProgram(Program):
         self,
         kernels: list[Kernel],
         declined: list[str],
+        picture: Picture,
         steps: Sequence[Step],
         table: Sequence[int],
         slot_count: int,
@@ -135,17 +158,20 @@ class _TimedProgram(Program):
         super().__init__((), (), 0, (), (), 0, 0)
         # The steps share one arena, whose addresses are further slots of each.
         self.offsets = [offset for _, offset in arena]
-        self.arena_bytes = arena_bytes
+        self.arena_bytes, self.scratch_bytes = arena_bytes, scratch_bytes
         places = [(position, slot_count + n) for n, (position, _) in enumerate(arena)]
         self.parts = [
             Program([one], table, slot_count + len(arena), [*gather, *places], (), 0, scratch_bytes)
             for one in steps
         ]
-        self.kernels, self.declined = kernels, declined
+        self.kernels, self.declined, self.picture = kernels, declined, picture
+        # Replays of captured functions included.
+        self.runs = 0
         # What starting a program costs: the quickest start of one without steps.
         self.overhead = math.inf
 
     def run(self, slots: Sequence[int]) -> Error | None:
+        self.runs += 1
         memory = allocate(self.arena_bytes)
         addresses = [memory.address + offset for offset in self.offsets]
         for part, kernel in zip(self.parts, self.kernels, strict=True):
@@ -165,9 +191,6 @@ class _TimedProgram(Program):
 def _reports(log: Sequence[Plan], plans: dict[Any, Plan]) -> list[PlanReport]:
     """A report for each plan that ran, in order of their first runs."""
     keys = {id(plan): key for key, plan in plans.items()}
-    runs: dict[int, int] = {}
-    for plan in log:
-        runs[id(plan)] = runs.get(id(plan), 0) + 1
     reports: list[PlanReport] = []
     seen: list[tuple[Any, ...]] = []
     for plan in {id(plan): plan for plan in log}.values():
@@ -181,12 +204,14 @@ def _reports(log: Sequence[Plan], plans: dict[Any, Plan]) -> list[PlanReport]:
             PlanReport(
                 difference(key, seen),
                 sum(map(_operations, key[0])),
-                runs[id(plan)],
+                program.runs,
                 program.kernels,
                 program.arena_bytes,
                 sum(new),
+                program.scratch_bytes * settings.threads,
                 plan.seconds,
                 program.declined,
+                program.picture,
             )
         )
         seen.append(key)
