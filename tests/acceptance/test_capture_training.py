@@ -157,3 +157,35 @@ def test_data_replaced_between_steps() -> None:
         return program
 
     assert_captured_equals_recorded(make)
+
+
+LOOKS: dict[str, Callable[[Any], Any]] = {
+    "tensor": lambda grad: grad,
+    "detached": lambda grad: grad.detach(),
+    "view": lambda grad: grad.view(-1),
+    "array": lambda grad: grad.numpy(),
+    "unfinished": lambda grad: grad * 1,
+    "storage of its data": lambda grad: grad.data,
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys())
+def test_a_gradient_that_is_kept_outlives_the_next_replay(look: Callable[[Any], Any]) -> None:
+    weight = torch.ones(3, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    factors = torch.ones(3)
+
+    @torch.compile
+    def step(x: torch.Tensor) -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = (weight * x * 2).sum()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    kept = []
+    for number in range(6):
+        step(factors * number)
+        assert weight.grad is not None
+        kept.append(look(weight.grad))
+    assert [one.tolist() for one in kept] == [[2.0 * number] * 3 for number in range(6)]

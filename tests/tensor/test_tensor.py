@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import copy
+import operator
 import pickle
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 import flambeau
 from flambeau.core import dtypes
+
+OPERATORS = [
+    *[operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod],
+    *[operator.pow, operator.matmul, operator.lt, operator.le, operator.gt, operator.ge],
+    *[operator.eq, operator.ne],
+]
 
 
 def test_creation() -> None:
@@ -162,3 +171,23 @@ def test_the_precision_of_products_can_be_asked_for() -> None:
         assert flambeau.get_float32_matmul_precision() == "medium"
     finally:
         flambeau.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.parametrize("operation", OPERATORS)
+def test_operators_take_numpy_arrays_on_either_side(operation: Callable[..., Any]) -> None:
+    left, right = np.array([[1.0, 3.0], [2.0, 5.0]]), np.array([[1.0, 2.0], [4.0, 3.0]])
+    expected = operation(left, right)
+    for a, b in ((flambeau.tensor(left), right), (left, flambeau.tensor(right))):
+        result = operation(a, b)
+        assert isinstance(result, flambeau.Tensor)
+        np.testing.assert_array_equal(result.numpy(), expected)
+
+
+def test_an_array_as_an_operand_is_copied_and_differentiated_past() -> None:
+    x, array = flambeau.ones(2, requires_grad=True), np.array([2.0, 3.0], np.float32)
+    product = x * array
+    array[:] = 0
+    product.sum().backward()
+    assert (product.tolist(), x.grad.tolist()) == ([2.0, 3.0], [2.0, 3.0])
+    with pytest.raises(TypeError, match=r"can't convert np\.ndarray of type"):
+        x + np.array(["a", "b"])

@@ -35,6 +35,12 @@ def _in_attribute_and_named() -> int:
     return getrefcount(held)
 
 
+def _in_attribute_and_mapped() -> int:
+    holder = _Holder()
+    (count,) = map(getrefcount, [holder.held])
+    return count
+
+
 def _named() -> int:
     _, item = {0: object()}.popitem()
     return getrefcount(item)
@@ -43,4 +49,6 @@ def _named() -> int:
 IN_LIST_AND_NAMED: Final = _in_list_and_named()
 IN_ATTRIBUTE: Final = _in_attribute()
 IN_ATTRIBUTE_AND_NAMED: Final = _in_attribute_and_named()
+# In a list that `getrefcount` is mapped over, which is the quick way for many objects.
+IN_ATTRIBUTE_AND_MAPPED: Final = _in_attribute_and_mapped()
 NAMED: Final = _named()

@@ -8,6 +8,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from itertools import chain
+from operator import is_
 from typing import Any
 
 import flambeau.tensor as T
@@ -86,7 +87,6 @@ class Settings:
         self.optimizer = optimizer
         self.live = live
         self.seen: list[Any] = []
-        self.ids: list[int] = []
         self.found: list[Any] = []
 
     def __call__(self) -> list[Any]:
@@ -95,9 +95,8 @@ class Settings:
         for group in groups:
             values += group.values()
         # The same objects are the same settings; to compare them takes longer.
-        ids = [*map(id, values)]
-        if ids != self.ids:
-            self.seen, self.ids = values, ids
+        if len(values) != len(self.seen) or not all(map(is_, values, self.seen)):
+            self.seen = values
             self.found = [
                 self._value(name, value) for group in groups for name, value in group.items()
             ]

@@ -9,7 +9,9 @@ captured step is replayed with numbers of its own, while learning rates and step
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import chain
+from operator import getitem
 from typing import Any, ClassVar
 
 import flambeau.tensor as T
@@ -166,44 +168,56 @@ class RuleOptimizer(Optimizer):
     def _sharing(self, parameters: list[Tensor], states: list[State]) -> list[int]:
         """For each parameter the place of the first one that has the same numbers."""
         names = self.scalar_state
-        counters: list[Any] = [[state.get(name) for name in names] for state in states]
         if self.numbers_by_shape:
-            shapes = [tuple(parameter.shape) for parameter in parameters]
-            counters = list(zip(counters, shapes, strict=True))
+            shapes = [tuple(one.shape) for one in parameters]
+            counters: list[Any] = [
+                (shape, *map(state.get, names)) for shape, state in zip(shapes, states, strict=True)
+            ]
+        elif len(names) == 1:
+            counters = [state.get(names[0]) for state in states]
+        else:
+            counters = [[*map(state.get, names)] for state in states]
+        if counters.count(counters[0]) == len(counters):
+            return [0] * len(counters)
         return [counters.index(one) for one in counters]
 
     def _advance(
         self, group: Group, parameters: list[Tensor], states: list[State], sharing: list[int]
-    ) -> dict[int, Numbers]:
+    ) -> dict[int, list[float]]:
         """Count a step; decay and numbers by `sharing`. Every replay of a capture does it again."""
-        current: dict[int, Numbers] = {}
+        leaders = [states[first] for first in sharing]
+        current: dict[int, list[float]] = {first: [] for first in sharing}
+        copied = [
+            (state, leader, name)
+            for state, leader in zip(states, leaders, strict=True)
+            for name in self.scalar_state
+            if state is not leader and name in state
+        ]
 
         def advance() -> None:
-            for place, (first, state) in enumerate(zip(sharing, states, strict=True)):
-                if first == place:
-                    if self.counts_steps:
-                        state["step"] += 1
-                    current[place] = (self._decay(group), *self.numbers(group, state))
-                    continue
-                for name in self.scalar_state:
-                    if name in state:
-                        state[name] = states[first][name]
+            for first, values in current.items():
+                state = states[first]
+                if self.counts_steps:
+                    state["step"] += 1
+                values[:] = self._decay(group), *self.numbers(group, state)
+            for state, leader, name in copied:
+                state[name] = leader[name]
 
         guard(lambda: self._sharing(parameters, states))
         each_replay(advance)
         return current
 
 
-def _live(current: dict[int, Numbers]) -> dict[int, tuple[Live, ...]]:
+def _live(current: dict[int, list[float]]) -> dict[int, tuple[Live, ...]]:
     """Numbers that each replay reads anew."""
-
-    def reader(place: int, number: int) -> Callable[[], float]:
-        return lambda: current[place][number]
-
     return {
-        place: tuple([Live.of(reader(place, number)) for number in range(len(numbers))])
-        for place, numbers in current.items()
+        first: tuple([Live.of(_item(values, place)) for place in range(len(values))])
+        for first, values in current.items()
     }
+
+
+def _item(values: list[float], place: int) -> Callable[[], Any]:
+    return partial(getitem, values, place)
 
 
 def check_not_negative(**settings: float | Tensor) -> None:

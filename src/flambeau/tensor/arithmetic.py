@@ -131,7 +131,7 @@ def true_divide(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
 
 def rtruediv(input: Any, other: Any) -> Tensor:
     """`other / input`."""
-    if other == 1 and isinstance(other, NUMBERS):
+    if isinstance(other, NUMBERS) and other == 1:
         return reciprocal(input)
     return div(other, input)
 

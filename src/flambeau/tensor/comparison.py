@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy as np
+
 from flambeau.core import dtypes
 from flambeau.graph.node import Node
 from flambeau.graph.recording import scalar
@@ -63,16 +65,19 @@ rlshift = _reflected(bitwise_left_shift, "rlshift")
 rrshift = _reflected(bitwise_right_shift, "rrshift")
 
 
+_COMPARABLE = (Tensor, np.ndarray, *NUMBERS)
+
+
 def equality(self: Tensor, other: Any) -> Any:
-    """`self == other`; not a tensor and not a number is never equal."""
-    if isinstance(other, (Tensor, *NUMBERS)):
+    """`self == other`; what is no tensor, array or number is never equal."""
+    if isinstance(other, _COMPARABLE):
         return eq(self, other)
     return NotImplemented
 
 
 def inequality(self: Tensor, other: Any) -> Any:
     """`self != other`."""
-    if isinstance(other, (Tensor, *NUMBERS)):
+    if isinstance(other, _COMPARABLE):
         return ne(self, other)
     return NotImplemented
 

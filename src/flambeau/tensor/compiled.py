@@ -14,7 +14,7 @@ from flambeau.core.context import context
 from flambeau.engine import capture as capturing
 from flambeau.engine.flush import flush
 from flambeau.tensor.make_replay import Differentiable, NotReplayable, make_replay
-from flambeau.tensor.replay import Replay
+from flambeau.tensor.replay import MISFIT, Replay
 from flambeau.tensor.tensor import Tensor
 from flambeau.tensor.variables import Variables, random_state, same
 
@@ -110,10 +110,10 @@ class Compiled:
         variables = self._variables.values()
         if kind is not None:
             for replay in kind.replays:
-                bound = replay.bind(tensors, variables)
-                if bound is not None:
+                result = replay.run(tensors) if replay.fits(variables) else MISFIT
+                if result is not MISFIT:
                     self._in_vain = 0
-                    return replay.run(bound)
+                    return result
             if kind.attempts >= MOST_ATTEMPTS:
                 return self.function(*args, **kwargs)
         else:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import struct
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from sys import getrefcount
 from typing import Any, NamedTuple
 
 from flambeau.core.live import Live
-from flambeau.core.references import IN_ATTRIBUTE, IN_ATTRIBUTE_AND_NAMED
+from flambeau.core.references import (
+    IN_ATTRIBUTE,
+    IN_ATTRIBUTE_AND_MAPPED,
+    IN_ATTRIBUTE_AND_NAMED,
+)
 from flambeau.engine.flush import compute
 from flambeau.graph.node import Node, Spec
 from flambeau.graph.recording import data
@@ -16,6 +20,8 @@ from flambeau.runtime.buffers import Buffer, allocate
 from flambeau.runtime.plan import Fault, Plan, scalar_bits
 from flambeau.tensor.storage import Storage, duplicate
 from flambeau.tensor.tensor import Tensor
+
+_NOTHING: Mapping[int, Buffer] = {}
 
 
 class Source(NamedTuple):
@@ -40,15 +46,23 @@ class Feed:
             for number, one in numbered
             if one.argument >= 0
         ]
-        self._storages = [
-            (number, one.storage, number in self.taken)
-            for number, one in numbered
-            if one.storage is not None
-        ]
+        held = [(number, one.storage) for number, one in numbered if one.storage is not None]
+        self._read = [one for number, one in held if number not in self.taken]
+        self._overwritten = [one for number, one in held if number in self.taken]
+        # Places of their buffers among those of all leaves, first the read ones.
+        self._held = sorted((number for number, _ in held), key=self.taken.__contains__)
+        # Outputs in new memory, and for each output the leaf it overwrites (else any one).
+        self._fresh = [(n, nbytes) for n, (nbytes, leaf) in enumerate(plan.outputs) if leaf < 0]
+        self._output_leaves = [leaf for _, leaf in plan.outputs]
         # Buffers by leaf: here those of nodes, which stay.
         self._buffers: list[Any] = [
             None if one.node is None else one.node.buffer for one in sources
         ]
+        # The leaves and outputs whose addresses slots hold, and what is added to some of them.
+        addresses = [*plan.slots.leaves, *plan.slots.outputs]
+        self._leaf_slots = [number for number, _ in plan.slots.leaves]
+        self._output_slots = [number for number, _ in plan.slots.outputs]
+        self._offsets = [(place, offset) for place, (_, offset) in enumerate(addresses) if offset]
         # The slots that hold numbers, and which of these are to be read anew.
         self._numbers: list[int] = []
         self._live: list[int] = []
@@ -67,43 +81,71 @@ class Feed:
             self._reads.append(number.read)
         self._numbers.append(scalar_bits(number, is_float))
 
-    def run(self, bound: list[Tensor]) -> tuple[list[Any], list[Any]]:
-        """The buffers of the outputs and of the leaves. Raises Fault, with nothing changed."""
+    def run(
+        self, bound: list[Tensor], into: Mapping[int, Buffer] = _NOTHING
+    ) -> tuple[list[Any], list[Any]]:
+        """The buffers of the outputs and of the leaves. Raises Fault, with nothing changed.
+
+        `into`: the memory to use for some outputs, by number; others get new memory.
+        """
         plan = self.plan
         buffers = self._buffers.copy()
         for number, argument, taken in self._arguments:
-            buffers[number] = _buffer(bound[argument]._storage, taken)
-        for number, storage, taken in self._storages:
-            buffers[number] = _buffer(storage, taken)
-        outputs = [allocate(nbytes) if leaf < 0 else buffers[leaf] for nbytes, leaf in plan.outputs]
-        values = [buffers[number].address + offset for number, offset in plan.slots.leaves]
-        values += [outputs[number].address + offset for number, offset in plan.slots.outputs]
-        numbers = self._numbers
-        if self._live:
-            found = self._unpack(self._pack(*[read() for read in self._reads]))
-            for place, bits in zip(self._live, found, strict=True):
-                numbers[place] = bits
-        error = plan.program.run(values + numbers)
+            storage = bound[argument]._storage
+            (buffers[number],) = own_buffers([storage]) if taken else any_buffers([storage])
+        held = any_buffers(self._read) + own_buffers(self._overwritten)
+        for number, buffer in zip(self._held, held, strict=True):
+            buffers[number] = buffer
+        outputs = [buffers[leaf] for leaf in self._output_leaves]
+        for number, nbytes in self._fresh:
+            outputs[number] = into[number] if number in into else allocate(nbytes)
+        values = [buffers[number].address for number in self._leaf_slots]
+        values += [outputs[number].address for number in self._output_slots]
+        for place, offset in self._offsets:
+            values[place] += offset
+        error = plan.program.run(values + self._read_numbers())
         if error is not None:
             raise Fault(error[0] & 255, error[1], error[2], plan.faults[error[0] >> 8])
         return outputs, buffers
 
+    def _read_numbers(self) -> list[int]:
+        """What the slots of numbers hold now."""
+        numbers = self._numbers.copy()
+        if self._live:
+            found = self._unpack(self._pack(*[read() for read in self._reads]))
+            for place, bits in zip(self._live, found, strict=True):
+                numbers[place] = bits
+        return numbers
 
-def _buffer(storage: Storage, taken: bool) -> Buffer:
-    """The buffer of the storage; one that nothing else has if it is to be overwritten."""
-    node: Any = storage.node
-    if node.buffer is None:
-        node = compute(node)
-    if taken:
-        # Beside the storage there may be the alias that reads it as a parameter.
-        alias = storage.parameter
-        expected = IN_ATTRIBUTE_AND_NAMED + (alias is not None and alias.inputs[:1] == (node,))
-        if (
-            sys.getrefcount(node) > expected
-            or node is not storage.node
-            or sys.getrefcount(node.buffer) > IN_ATTRIBUTE
-        ):
-            storage.node = node = data(duplicate(node.buffer), node.spec)
-            storage.parameter = None
+
+def any_buffers(storages: list[Storage]) -> list[Buffer]:
+    """The buffers of what the storages hold."""
+    found: list[Any] = [one.node.buffer for one in storages]
+    if None in found:
+        found = [compute(one.node).buffer for one in storages]
+    return found
+
+
+def own_buffers(storages: list[Storage]) -> list[Buffer]:
+    """The buffers of what the storages hold, which nothing else has: they may be overwritten."""
+    nodes = [one.node for one in storages]
+    found: list[Any] = [one.buffer for one in nodes]
+    counts = [*map(getrefcount, nodes), *map(getrefcount, found)]
+    if counts.count(IN_ATTRIBUTE_AND_MAPPED) < len(counts):
+        del nodes, found
+        return [*map(_own_buffer, storages)]
+    return found
+
+
+def _own_buffer(storage: Storage) -> Buffer:
+    # The alias that reads the value as a parameter is made anew when it is needed.
+    storage.parameter = None
+    node: Any = compute(storage.node)
+    if (
+        node is not storage.node
+        or getrefcount(node) > IN_ATTRIBUTE_AND_NAMED
+        or getrefcount(node.buffer) > IN_ATTRIBUTE
+    ):
+        storage.node = node = data(duplicate(node.buffer), node.spec)
     buffer: Buffer = node.buffer
     return buffer

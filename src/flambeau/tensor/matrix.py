@@ -19,7 +19,7 @@ from flambeau.tensor.arithmetic import scalar_like
 from flambeau.tensor.creation import eye
 from flambeau.tensor.indexing import get_item
 from flambeau.tensor.joining import triu_indices
-from flambeau.tensor.promotion import operands
+from flambeau.tensor.promotion import check_tensor, from_array, operands
 from flambeau.tensor.reductions import vector_norm_node
 from flambeau.tensor.results import finish
 from flambeau.tensor.tensor import Tensor, wrap
@@ -116,13 +116,16 @@ def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     return dot(input, other, out=out)
 
 
-def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     """The product of matrices, stacks of them (broadcast), or vectors.
 
     >>> import flambeau
     >>> flambeau.matmul(flambeau.ones(2, 3), flambeau.ones(3))
     tensor([3., 3.])
     """
+    if not isinstance(other, Tensor):
+        other = from_array(other)
+        check_tensor("matmul", "other", 2, other)
     a, b = input.node, other.node
     if len(a.spec.shape) == len(b.spec.shape) == 2:
         return finish(product(a, b), out)
@@ -147,9 +150,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return wrap(node) + bias
 
 
-def rmatmul(input: Tensor, other: Tensor) -> Tensor:
+def rmatmul(input: Tensor, other: Any) -> Tensor:
     """`other @ input`."""
-    return matmul(other, input)
+    return matmul(from_array(other), input)
 
 
 def _product(a: Node, b: Node) -> Node:

@@ -16,10 +16,11 @@ import numpy as np
 from flambeau.core import dtypes
 from flambeau.core.context import context
 from flambeau.core.dtypes import dtype, promote
-from flambeau.graph.node import Node
+from flambeau.graph.node import Node, Spec
 from flambeau.graph.recording import scalar
 from flambeau.ops.selection import cast
-from flambeau.tensor.tensor import Tensor
+from flambeau.tensor.storage import copied
+from flambeau.tensor.tensor import Tensor, wrap
 
 Number = int | float | bool
 NUMBERS = (int, float, np.number, np.bool_)
@@ -98,8 +99,17 @@ def operands(first: Any, second: Any) -> tuple[Node, Node]:
         elif isinstance(second, NUMBERS):
             kind = with_number(a.spec.dtype, second)
             return cast(a, kind), scalar(plain(second, kind), kind)
+    first, second = from_array(first), from_array(second)
     kind = result_dtype(first, second)
     return to_node(first, kind), to_node(second, kind)
+
+
+def from_array(operand: Any) -> Any:
+    """An operand with a NumPy array's elements as a tensor; any other as it is."""
+    if not isinstance(operand, np.ndarray):
+        return operand
+    spec = Spec.of(operand.shape, dtypes.from_numpy(operand.dtype))
+    return wrap(copied(operand, spec))
 
 
 def float_dtype(*values: Any) -> dtype:
@@ -110,8 +120,9 @@ def float_dtype(*values: Any) -> dtype:
 
 def float_operands(*values: Any) -> tuple[Node, ...]:
     """Operands of such a function."""
-    kind = float_dtype(*values)
-    return tuple([to_node(value, kind) for value in values])
+    given = [*map(from_array, values)]
+    kind = float_dtype(*given)
+    return tuple([to_node(value, kind) for value in given])
 
 
 def float_node(input: Tensor) -> Node:

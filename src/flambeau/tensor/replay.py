@@ -65,11 +65,24 @@ class Gradient(NamedTuple):
     after: Any
 
 
+class Remade(NamedTuple):
+    """A gradient whose memory serves again: the output that it is, its identity, whose it is."""
+
+    output: int
+    identity: int
+    argument: int
+    owner: weakref.ref[Tensor]
+    spec: Spec
+
+
 class Kept(NamedTuple):
     """In place of a structure of results: there is nothing to do."""
 
 
 Results = dict[str, Sequence[Any]]
+
+# Given by a replay that cannot be used, as the function would now do something else.
+MISFIT = object()
 
 
 @dataclass
@@ -90,8 +103,10 @@ class Replay:
     def __post_init__(self) -> None:
         self._feed = Feed(self.plan, self.sources) if self.plan is not None else None
         # Storages that are not arguments, and what they have to hold.
-        self._outside = [(one.storage, one.spec) for one in self.sources if one.storage is not None]
-        self._outside_ids = {id(storage) for storage, _ in self._outside}
+        outside = [one for one in self.sources if one.storage is not None]
+        self._outside: list[Any] = [one.storage for one in outside]
+        self._outside_specs = [one.spec for one in outside]
+        self._outside_ids = {*map(id, self._outside)}
         self._read = [one for one in self.gradients if one.read]
         self._set = [one for one in self.gradients if type(one.after) is not Kept]
         # Storages that are written where they are need no new node.
@@ -106,25 +121,30 @@ class Replay:
                 self._overwritten.append(storage)
             else:
                 self._moved.append(target)
+        fresh = [number for number, leaf in leaf_of.items() if leaf < 0]
+        # A plan that may fail must leave the gradients of before as they are.
+        may_fail = self.plan is not None and self.plan.slots.error
+        in_place = not self._read and not may_fail
+        self._in_place = _remade(self._set, fresh) if in_place else []
 
     # ------------------------------------------------------------------ whether it fits
 
-    def bind(self, tensors: list[Tensor], variables: list[Any]) -> list[Tensor] | None:
-        """The tensors to work on; None where this is not what the function would now do."""
+    def fits(self, variables: list[Any]) -> bool:
+        """Whether the Python state that the function reads is what it was."""
         if not same(variables, self.variables):
-            return None
-        for read, value in self.guards:
-            if read() != value:
-                return None
+            return False
+        return all(read() == value for read, value in self.guards)
+
+    def _bind(self, tensors: list[Tensor]) -> list[Tensor] | None:
+        """The tensors to work on; None where this is not what the function would now do."""
         bound = tensors
         if self._read:
             bound = tensors.copy()
             for one in self._read:
                 if not _bind_gradient(one, bound):
                     return None
-        for storage, spec in self._outside:
-            if storage.node.spec is not spec:
-                return None
+        if [storage.node.spec for storage in self._outside] != self._outside_specs:
+            return None
         for tensor in bound:
             if id(tensor._storage) in self._outside_ids:
                 return None
@@ -143,16 +163,46 @@ class Replay:
 
     # ------------------------------------------------------------------ running
 
-    def run(self, bound: list[Tensor]) -> Any:
-        """Replay on what `bind` gave."""
+    def _own_gradients(self, bound: list[Tensor]) -> list[Tensor]:
+        """The gradients of before, if new ones may go in their memory: if nobody else sees them."""
+        found = []
+        for _, _, argument, reference, spec in self._in_place:
+            owner = bound[argument] if argument >= 0 else reference()
+            old = None if owner is None else owner._grad
+            if type(old) is not Tensor or not old._plain:
+                return []
+            storage = old._storage
+            node = storage.node
+            if (
+                node.spec is not spec
+                or node.requires_grad
+                or getrefcount(old) != IN_ATTRIBUTE_AND_NAMED
+                or getrefcount(storage) != IN_ATTRIBUTE_AND_NAMED
+                or getrefcount(node) != IN_ATTRIBUTE_AND_NAMED
+                or getrefcount(node.buffer) != IN_ATTRIBUTE
+            ):
+                return []
+            found.append(old)
+        return found
+
+    def run(self, tensors: list[Tensor]) -> Any:
+        """Replay on these arguments; MISFIT where this is not what the function would now do."""
         # What was recorded before comes before; it may draw random numbers.
         flush()
+        bound = self._bind(tensors)
+        if bound is None:
+            return MISFIT
         for action in self.before:
             action()
         results: Results = {}
+        kept = self._own_gradients(bound) if self._in_place else []
         if self._feed is not None:
+            into: dict[int, Any] = {
+                number: old._storage.node.buffer
+                for (number, *_), old in zip(self._in_place, kept, strict=False)
+            }
             try:
-                results["output"], results["leaf"] = self._feed.run(bound)
+                results["output"], results["leaf"] = self._feed.run(bound, into)
             except Fault as fault:
                 where = describe_location(self.lines[fault.position])
                 raise faults.exception(fault.code, fault.value, fault.bound, where) from None
@@ -165,15 +215,30 @@ class Replay:
                 written.version += 1
                 written.parameter = None
         made: dict[int, Tensor] = {}
-        for gradient in self._set:
-            owner = _owner(gradient, bound)
-            if owner is not None:
-                _set_gradient(owner, gradient.after, bound, results, made)
+        for (_, identity, *_), old in zip(self._in_place, kept, strict=False):
+            old._storage.version += 1
+            made[identity] = old
+        if not kept:
+            for gradient in self._set:
+                owner = _owner(gradient, bound)
+                if owner is not None:
+                    owner._grad = _filled(gradient.after, bound, results, made)
         return _filled(self.template, bound, results, made)
 
 
 def _owner(gradient: Gradient, bound: list[Tensor]) -> Tensor | None:
     return bound[gradient.argument] if gradient.argument >= 0 else gradient.owner()
+
+
+def _remade(gradients: list[Gradient], fresh: list[int]) -> list[Remade]:
+    """The gradients, if each is made in one of the outputs `fresh`, which is its own."""
+    found = []
+    for argument, owner, _, _, after in gradients:
+        if type(after) is not Made or after.place.kind != "output":
+            return []
+        found.append(Remade(after.place.number, after.identity, argument, owner, after.spec))
+    numbers = {one.output for one in found}
+    return found if len(numbers) == len(found) and numbers.issubset(fresh) else []
 
 
 def _bind_gradient(gradient: Gradient, bound: list[Tensor]) -> bool:
@@ -186,34 +251,6 @@ def _bind_gradient(gradient: Gradient, bound: list[Tensor]) -> bool:
         return False
     bound.append(found)
     return True
-
-
-def _set_gradient(
-    owner: Tensor, after: Any, bound: list[Tensor], results: Results, made: dict[int, Tensor]
-) -> None:
-    """A new gradient; the old one's tensor is used again if nobody else can see it."""
-    if type(after) is Made and after.identity not in made:
-        old = owner._grad
-        if old is not None and getrefcount(old) == IN_ATTRIBUTE_AND_NAMED and _is_sole(old):
-            node = old._storage.node
-            if node.op is DATA and node.spec is after.spec:
-                node.buffer = results[after.place.kind][after.place.number]
-                old._storage.version += 1
-                made[after.identity] = old
-                return
-    owner._grad = _filled(after, bound, results, made)
-
-
-def _is_sole(tensor: Tensor) -> bool:
-    """Whether nothing but the tensor refers to its storage and its value."""
-    storage = tensor._storage
-    return (
-        tensor._plain
-        and storage.shared is None
-        and storage.parameter is None
-        and getrefcount(storage) == IN_ATTRIBUTE_AND_NAMED
-        and getrefcount(storage.node) == IN_ATTRIBUTE
-    )
 
 
 def _filled(template: Any, bound: list[Tensor], results: Results, made: dict[int, Tensor]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+import operator
 import threading
 from collections.abc import Callable, Iterable, MutableSequence, Sequence
 from typing import Any, NamedTuple, cast
@@ -202,6 +203,9 @@ class _Workspace:
         self.address, self._memory = buffers.aligned_memory(nbytes)
 
 
+_nbytes = operator.attrgetter("nbytes")
+
+
 class _Workspaces(threading.local):
     """Each thread keeps its last two workspaces: one for a program, one to help with another."""
 
@@ -216,8 +220,12 @@ class _Workspaces(threading.local):
         return _Workspace(nbytes)
 
     def put_back(self, space: _Workspace) -> None:
+        idle = self._idle
         if space.nbytes <= _LARGEST_WORKSPACE_KEPT:
-            self._idle = sorted([*self._idle, space], key=lambda one: one.nbytes)[-2:]
+            idle.append(space)
+            if len(idle) > 1:
+                idle.sort(key=_nbytes)
+                del idle[:-2]
 
 
 _workspaces = _Workspaces()
