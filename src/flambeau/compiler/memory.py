@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from flambeau.compiler.units import Call, Nest, Unit
 from flambeau.graph.node import Node
 
 ALIGNMENT = 64
+# Leaves that are more operations away from a result are not told apart.
+_FAR = (6, 0)
 
 
 @dataclass
@@ -33,11 +36,16 @@ def plan_memory(
     # What has been checked is all right: only then may memory a tensor still shows be overwritten.
     safe = 1 + max([unit.wave for unit in units if _checks(unit)], default=-1)
     free = set(dead)
-    for node in wanted:
-        taken = _take_over(node, makers[node], readers, free, safe)
-        if taken is not None:
-            free.discard(taken)
-            plan.taken_over[node] = taken
+    pairs = []
+    for number, node in enumerate(wanted):
+        near = _nearness(node)
+        found = _candidates(node, makers[node], readers, free, safe)
+        pairs += [(near.get(leaf, _FAR), number, node, leaf) for leaf in found]
+    # The nearest first: what an optimizer updates takes the memory of what it was before.
+    for _, _, node, leaf in sorted(pairs, key=itemgetter(0, 1)):
+        if node not in plan.taken_over and leaf in free:
+            free.discard(leaf)
+            plan.taken_over[node] = leaf
     _place_temporaries(plan, makers, readers, set(wanted))
     return plan
 
@@ -46,30 +54,38 @@ def _checks(unit: Unit) -> bool:
     return isinstance(unit, Nest) and any(member.node.op.checks for member in unit.members)
 
 
-def _take_over(
+def _candidates(
     node: Node,
     makers: list[Unit],
     readers: dict[Node, list[Unit]],
     free: set[Node],
     safe: int,
-) -> Node | None:
-    """A dead leaf of the same size that every other unit has read before `node` is written."""
-    if not makers:
-        return None
-    first = min(unit.wave for unit in makers)
+) -> Iterator[Node]:
+    """The dead leaves of the same size that every other unit has read before `node` is written."""
+    first = min([unit.wave for unit in makers], default=-1)
     if first < safe:
-        return None
-    for unit in makers:
-        for leaf in sorted(unit.reads & free, key=lambda one: one.spec.nbytes, reverse=True):
-            if leaf.spec.nbytes != node.spec.nbytes:
-                continue
-            others = [one for one in readers[leaf] if one is not makers[0]]
-            if any(one.wave >= first for one in others):
-                continue
-            if makers[0] in readers[leaf] and not _in_step(makers[0], leaf, node):
-                continue
-            return leaf
-    return None
+        return
+    for leaf in free & makers[0].reads:
+        if leaf.spec.nbytes != node.spec.nbytes:
+            continue
+        others = [one for one in readers[leaf] if one is not makers[0]]
+        if any(one.wave >= first for one in others):
+            continue
+        if _in_step(makers[0], leaf, node):
+            yield leaf
+
+
+def _nearness(node: Node) -> dict[Node, tuple[int, int]]:
+    """The leaves that a node is computed from: how many operations away, and their order there."""
+    found: dict[Node, tuple[int, int]] = {}
+    layer = [node]
+    for distance in range(_FAR[0]):
+        layer = [*dict.fromkeys(source for one in layer for source in one.inputs)]
+        for source in layer:
+            if source.buffer is not None:
+                found.setdefault(source, (distance, len(found)))
+        layer = [one for one in layer if one.buffer is None]
+    return found
 
 
 def _in_step(unit: Unit, leaf: Node, node: Node) -> bool:
