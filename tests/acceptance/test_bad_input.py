@@ -277,6 +277,7 @@ def test_an_unwritable_cache_gives_one_warning(
 LONG = """
 import os, signal, threading, time
 import flambeau as torch
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 a = torch.ones(2000, 2000)
 w = torch.zeros(3)
 (a @ a)[0, 0].item()  # compiled

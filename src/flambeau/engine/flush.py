@@ -21,6 +21,7 @@ from flambeau.graph.node import FREED, Node
 from flambeau.graph.op import PARAMETER, SCALAR, Alias
 from flambeau.graph.recording import Recording, current, on_recordings
 from flambeau.graph.subgraph import inlined
+from flambeau.graph.writes import undo_writes
 from flambeau.runtime.buffers import allocate
 from flambeau.runtime.cpu.executor import background
 from flambeau.runtime.plan import Fault, Plan, explain_fault
@@ -180,10 +181,7 @@ def run(recording: Recording, beside: bool) -> Plan:
 
 def _undo_from(recording: Recording, position: int) -> None:
     """Take back the in-place writes from `position` on; what is recorded before stays asked for."""
-    for undo, before, old in reversed(recording.writes):
-        if before >= position:
-            undo(old)
-    recording.writes.clear()
+    undo_writes(recording.writes, position)
     for node in recording.nodes:
         node.recording = None
 

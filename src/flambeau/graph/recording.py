@@ -20,6 +20,7 @@ from flambeau.core.settings import settings
 from flambeau.graph.node import Memory, Node, Spec, user_location
 from flambeau.graph.op import DATA, PARAMETER, SCALAR, Alias, Op
 from flambeau.graph.subgraph import SUBGRAPH, Subgraph
+from flambeau.graph.writes import Write
 
 
 class Recording:
@@ -62,8 +63,8 @@ class Recording:
         # at its end, `busy` that its own thread is adding to it, and who runs it holds the lock.
         self.lock = threading.RLock()
         self.taken = self.busy = False
-        # In-place writes: (undo, number of nodes before it, the node replaced); see engine.flush.
-        self.writes: list[tuple[Callable[[Node], None], int, Node]] = []
+        # In-place writes: what, after how many nodes, the node replaced.
+        self.writes: list[Write] = []
 
     def append(self, node: Node) -> None:
         """Add a node whose inputs are leaves, computed, or recorded."""
@@ -294,6 +295,7 @@ def _scalar_spec(kind: dtype) -> Spec:
 
 def parameter(value: Node) -> Node:
     """`value` as the place where a gradient is asked for."""
-    node = record(PARAMETER, (value,))
-    node.requires_grad = True
+    source = context.location or user_location()
+    node = Node(PARAMETER, (value,), (), value.spec, True, None, source)
+    current().append(node)
     return node

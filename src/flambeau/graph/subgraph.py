@@ -9,7 +9,7 @@ so the compiler never meets a subgraph, and fuses across its borders.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
 from weakref import WeakValueDictionary
@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from flambeau.core.context import context
 from flambeau.graph.node import Node, Spec
 from flambeau.graph.op import NOTHING, SCALAR, Op
+from flambeau.graph.writes import Write
 
 
 class Step(NamedTuple):
@@ -70,7 +71,7 @@ class Trace:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
-        self.writes: list[tuple[Callable[[Node], None], int, Node]] = []
+        self.writes: list[Write] = []
         self.leaf_positions: dict[int, int] = {}
         self.nodes_left = self.bytes_left = math.inf
         self.taken = False

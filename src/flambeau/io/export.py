@@ -123,8 +123,8 @@ def _check_effects(capture: Capture, outside: _Outside) -> None:
         if node.op.effect:
             where = describe_location(node.source)
             raise RuntimeError(f"export: it draws random numbers ('{node.op.name}' at {where})")
-    for undo, _, _ in capture.recording.writes:
-        storage = undo.storage()  # type: ignore[attr-defined]
+    for reference, _, _ in capture.recording.writes:
+        storage = reference()
         if storage in outside.storages:
             raise RuntimeError(f"export: it writes to {outside.describe(storage)}")
     for touched in capture.gradients.values():

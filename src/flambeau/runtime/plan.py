@@ -51,7 +51,14 @@ class Plan:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._pack = _packer([is_float for _, is_float in self.slots.scalars])
+        slots = self.slots
+        self._pack = _packer([is_float for _, is_float in slots.scalars])
+        self._scalars = [number for number, _ in slots.scalars]
+        # The leaves and outputs whose addresses slots hold, and what is added to some of them.
+        self._leaves = [number for number, _ in slots.leaves]
+        self._outputs = [number for number, _ in slots.outputs]
+        addresses = enumerate([*slots.leaves, *slots.outputs])
+        self._offsets = [(place, offset) for place, (_, offset) in addresses if offset]
 
     def run(self, leaves: Sequence[Node], *, beside: bool = False) -> list[Buffer]:
         """Run on these leaves; the output buffers. Raises Fault, with nothing bound.
@@ -59,26 +66,31 @@ class Plan:
         `beside`: the program may go on beside the caller, who must not look at any of the memory
         before `background.finish()`.
         """
-        made: list[Buffer] = []
-        for nbytes, leaf in self.outputs:
-            made.append(leaves[leaf].buffer if leaf >= 0 else allocate(nbytes))  # type: ignore[arg-type]
-        slots = self.slots
-        values = [leaves[number].buffer.address + offset for number, offset in slots.leaves]  # type: ignore[union-attr]
-        values += [made[number].address + offset for number, offset in slots.outputs]
-        values += self._pack([leaves[one].attributes[0] for one, _ in slots.scalars])
-        if slots.error:
+        buffers: list[Any] = [leaf.buffer for leaf in leaves]
+        made = [allocate(size) if leaf < 0 else buffers[leaf] for size, leaf in self.outputs]
+        values = self.addresses(buffers, made)
+        values += self._pack([leaves[number].attributes[0] for number in self._scalars])
+        if self.slots.error:
             values.append(self.program.error_address)
-        error = self._start(values, leaves, made) if beside else self.program.run(values)
+        error = self._start(values, buffers, made) if beside else self.program.run(values)
         if error is not None:
             raise Fault(error[0] & 255, error[1], error[2], self.faults[error[0] >> 8])
         return made
 
-    def _start(self, values: list[int], leaves: Sequence[Node], made: list[Buffer]) -> Error | None:
+    def addresses(self, leaves: Sequence[Buffer], outputs: Sequence[Buffer]) -> list[int]:
+        """What the slots that hold addresses are filled with."""
+        values = [leaves[number].address for number in self._leaves]
+        values += [outputs[number].address for number in self._outputs]
+        for place, offset in self._offsets:
+            values[place] += offset
+        return values
+
+    def _start(self, values: list[int], leaves: list[Any], made: list[Buffer]) -> Error | None:
         """Run beside the caller, unless others may look at the memory at any time."""
-        buffers: list[Any] = [leaves[number].buffer for number, _ in self.slots.leaves]
-        if max([one.views for one in buffers], default=0):
+        read = [leaves[number] for number in self._leaves]
+        if max([one.views for one in read], default=0):
             return self.program.run(values)
-        return self.program.start(values, [*buffers, *made])
+        return self.program.start(values, [*read, *made])
 
 
 def _packer(are_floats: Sequence[int]) -> Callable[[list[Any]], Sequence[int]]:

@@ -58,11 +58,6 @@ class Feed:
         self._buffers: list[Any] = [
             None if one.node is None else one.node.buffer for one in sources
         ]
-        # The leaves and outputs whose addresses slots hold, and what is added to some of them.
-        addresses = [*plan.slots.leaves, *plan.slots.outputs]
-        self._leaf_slots = [number for number, _ in plan.slots.leaves]
-        self._output_slots = [number for number, _ in plan.slots.outputs]
-        self._offsets = [(place, offset) for place, (_, offset) in enumerate(addresses) if offset]
         # The slots that hold numbers, and which of these are to be read anew.
         self._numbers: list[int] = []
         self._live: list[int] = []
@@ -99,11 +94,7 @@ class Feed:
         outputs = [buffers[leaf] for leaf in self._output_leaves]
         for number, nbytes in self._fresh:
             outputs[number] = into[number] if number in into else allocate(nbytes)
-        values = [buffers[number].address for number in self._leaf_slots]
-        values += [outputs[number].address for number in self._output_slots]
-        for place, offset in self._offsets:
-            values[place] += offset
-        error = plan.program.run(values + self._read_numbers())
+        error = plan.program.run(plan.addresses(buffers, outputs) + self._read_numbers())
         if error is not None:
             raise Fault(error[0] & 255, error[1], error[2], plan.faults[error[0] >> 8])
         return outputs, buffers

@@ -256,9 +256,9 @@ def _number(tensor: Tensor, tensors: list[Tensor]) -> int:
 def _written_storages(recording: Recording) -> dict[int, Storage]:
     """By the node it held before: each storage that existed before and was written."""
     written: dict[int, Storage] = {}
-    for undo, _, node in recording.writes:
-        storage = undo.storage()  # type: ignore[attr-defined]
-        if storage is not None and node.recording is not recording:
+    for reference, _, node in recording.writes:
+        storage = reference()
+        if isinstance(storage, Storage) and node.recording is not recording:
             written.setdefault(id(behind(node)), storage)
     return written
 

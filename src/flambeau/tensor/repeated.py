@@ -87,8 +87,8 @@ def _before(trace: Trace, storages: Sequence[Storage]) -> dict[int, Node] | None
     """The storages that were written, by place, with what they held; None if there are others."""
     places = {id(storage): place for place, storage in enumerate(storages)}
     before: dict[int, Node] = {}
-    for undo, _, old in trace.writes:
-        place = places.get(id(undo.storage()))  # type: ignore[attr-defined]
+    for reference, _, old in trace.writes:
+        place = places.get(id(reference()))
         if place is None:
             return None
         before.setdefault(place, old)
@@ -120,5 +120,5 @@ def _adopt(trace: Trace) -> None:
     offset = len(recording.nodes)
     for node in trace.nodes:
         recording.append(node)
-    for undo, position, old in trace.writes:
-        recording.writes.append((undo, offset + position, old))
+    for reference, position, old in trace.writes:
+        recording.writes.append((reference, offset + position, old))

@@ -44,7 +44,13 @@ class Storage:
         else:
             recording = current()
             before = node.position if node.recording is recording else len(recording.nodes)
-            recording.writes.append((_Undo(self), before, self.node))
+            recording.writes.append((weakref.ref(self), before, self.node))
+        self.node = node
+        self.version += 1
+        self.parameter = None
+
+    def put_back(self, node: Node) -> None:
+        """Take back a write: `node` was the value before."""
         self.node = node
         self.version += 1
         self.parameter = None
@@ -95,26 +101,10 @@ def replace_all(storages: Sequence[Storage], nodes: Sequence[Node]) -> None:
     recording = current()
     position = nodes[0].position if nodes else 0
     for storage, node in zip(storages, nodes, strict=True):
-        recording.writes.append((_Undo(storage), position, storage.node))
+        recording.writes.append((weakref.ref(storage), position, storage.node))
         storage.node = node
         storage.version += 1
         storage.parameter = None
-
-
-class _Undo:
-    """Puts an earlier node back into a storage, if there still is one."""
-
-    __slots__ = ("storage",)
-
-    def __init__(self, storage: Storage) -> None:
-        self.storage = weakref.ref(storage)
-
-    def __call__(self, node: Node) -> None:
-        storage = self.storage()
-        if storage is not None:
-            storage.node = node
-            storage.version += 1
-            storage.parameter = None
 
 
 # Recordings that read memory which NumPy may change at any time: to be run before it does.

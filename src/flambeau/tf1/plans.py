@@ -16,6 +16,7 @@ from flambeau.graph import faults
 from flambeau.graph.node import Spec, describe_location
 from flambeau.graph.op import DETACH
 from flambeau.graph.recording import Recording, data, record
+from flambeau.graph.writes import undo_writes
 from flambeau.runtime.cpu.executor import background
 from flambeau.runtime.plan import Fault
 from flambeau.tensor.feed import Feed
@@ -230,8 +231,6 @@ class Run:
 def _take_back(recording: Recording) -> None:
     """Forget what was recorded, and undo its writes."""
     context.recording = None
-    for undo, _, old in reversed(recording.writes):
-        undo(old)
-    recording.writes.clear()
+    undo_writes(recording.writes)
     for node in recording.nodes:
         node.recording = None
