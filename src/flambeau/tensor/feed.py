@@ -87,7 +87,8 @@ class Feed:
         buffers = self._buffers.copy()
         for number, argument, taken in self._arguments:
             storage = bound[argument]._storage
-            (buffers[number],) = own_buffers([storage]) if taken else any_buffers([storage])
+            node: Any = storage.node
+            buffers[number] = _own_buffer(storage) if taken else node.buffer or compute(node).buffer
         held = any_buffers(self._read) + own_buffers(self._overwritten)
         for number, buffer in zip(self._held, held, strict=True):
             buffers[number] = buffer
