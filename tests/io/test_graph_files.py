@@ -409,6 +409,7 @@ def test_positions_are_checked_even_if_a_file_says_otherwise(stored):
 
 @pytest.mark.parametrize("page", ["graph_files.md", "graph_files.zh.md"])
 def test_the_page(page, tmp_path, monkeypatch):
+    pytest.importorskip("onnx")
     monkeypatch.chdir(tmp_path)
     path = Path(__file__).parents[2] / "docs" / page
     failures, examples = doctest.testfile(

@@ -18,10 +18,11 @@ from flambeau.core.live import Live
 from flambeau.engine import capture as capturing
 from flambeau.engine.capture import Capture
 from flambeau.engine.flush import compute, execute, flush
+from flambeau.graph.body import Body
 from flambeau.graph.node import Node, Spec, describe_location
 from flambeau.graph.op import SCALAR, Alias
 from flambeau.graph.recording import data
-from flambeau.io.graph_file import Graph, Result, Value, structure_to_json, write_graph
+from flambeau.io.graph_file import Graph, Inside, Result, Value, structure_to_json, write_graph
 from flambeau.io.op_table import OPS, check_arguments
 from flambeau.tensor.compiled import Compiled
 from flambeau.tensor.storage import Storage
@@ -34,7 +35,8 @@ def export(function: Any, path: str | os.PathLike[str], *args: Any, **kwargs: An
     `function` is any function or module, compiled or not, that makes tensors from tensors; it is
     called once, and the tensors among the arguments become the graph's inputs, with these shapes
     and dtypes. Other arguments are constants. A tf1 Session takes fetches and a `feed_dict`
-    instead. The file is data only, see docs/graph_files.md; `load_graph` runs it.
+    instead. The file is data only, see docs/graph_files.md; `load_graph` runs it. A path that ends
+    in `.onnx` is written as an ONNX model, for others to run; `flambeau.onnx.export` has options.
 
     RuntimeError with the reason for what is more than a graph: random draws, writes to arguments
     or to tensors from outside, numbers that change between runs, values that are looked at.
@@ -46,10 +48,27 @@ def export(function: Any, path: str | os.PathLike[str], *args: Any, **kwargs: An
     >>> flambeau.load_graph(path)
     LoadedGraph(input: float32[4, 3])
     """
+    graph = captured(function, args, kwargs)
+    if not os.fspath(path).endswith(".onnx"):
+        write_graph(path, graph)
+        return
+    # With it the package onnx, which is an extra.
+    from flambeau.io.onnx.model import onnx_model, write_onnx  # noqa: PLC0415
+
+    write_onnx(path, onnx_model(graph))
+
+
+def captured(
+    function: Any,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    change: Callable[[str, Tensor], Tensor] = lambda name, tensor: tensor,
+) -> Graph:
+    """The graph that `export` writes, of what `change` makes of the inputs, by name."""
     # What has graphs of its own, as a tf1 Session does, says so.
     if hasattr(function, "export_graph"):
-        write_graph(path, function.export_graph(*args, **kwargs))
-        return
+        graph: Graph = function.export_graph(*args, **kwargs)
+        return graph
     if not callable(function):
         raise TypeError(f"export: expected a function, a module or a Session, got {function!r}")
     bound = _bound(function, args, kwargs)
@@ -58,12 +77,12 @@ def export(function: Any, path: str | os.PathLike[str], *args: Any, **kwargs: An
         kind = bound.signature.parameters[name].kind
         # Named as they are given: what is collected under `**kwargs` by its own names.
         prefix = "" if kind is inspect.Parameter.VAR_KEYWORD else name
-        bound.arguments[name] = _replaced(prefix, value, inputs)
+        bound.arguments[name] = _replaced(prefix, value, inputs, change)
 
     def call() -> Any:
         return function(*bound.args, **bound.kwargs)
 
-    write_graph(path, graph_of(call, inputs, _weight_names(function)))
+    return graph_of(call, inputs, _weight_names(function))
 
 
 def graph_of(
@@ -215,13 +234,41 @@ class _Writer:
         except ValueError as error:
             raise RuntimeError(f"export: {node.op.name}, recorded at {where}: {error}") from None
         numbers = tuple([self.numbers[one] for one in sources])
-        return Value("op", node.op.name, node.dtype, node.shape, numbers, attributes)
+        attributes = _written(attributes, where)
+        return Value("op", node.op.name, node.dtype, node.shape, numbers, attributes, node.source)
 
     def _weight_name(self, node: Node) -> str:
         name = self.outside.weights.get(node) or f"weight_{len(self.weights)}"
         while name in self.weights:
             name += "_"
         return name
+
+
+def _written(attributes: dict[str, Any], where: str) -> dict[str, Any]:
+    """The attributes as a file holds them."""
+    return {
+        key: _inside(one, where) if isinstance(one, Body) else one
+        for key, one in attributes.items()
+    }
+
+
+def _inside(body: Body, where: str) -> Inside:
+    """What a loop or a branch runs, as values; RuntimeError for what cannot be exported."""
+    values = [Value("input", "", one.dtype, one.shape) for one in body.inputs]
+    # By the number of a step, or the complement of an input's, that of its value.
+    numbers = {~place: place for place in range(len(values))}
+    for step, (op, attributes, spec, sources) in enumerate(body.steps):
+        numbers[step] = len(values)
+        if isinstance(op, Alias):
+            numbers[step] = numbers[sources[0]]
+            continue
+        if OPS.get(op.name) is not op:
+            raise RuntimeError(f"export: '{op.name}' cannot be exported (recorded at {where})")
+        named = op.named(tuple([_plain(one) for one in attributes]))
+        given = tuple([numbers[one] for one in sources])
+        kept = _written(named, where)
+        values.append(Value("op", op.name, spec.dtype, spec.shape, given, kept))
+    return Inside(values, tuple([numbers[one] for one in body.numbers]))
 
 
 def _unaliased(node: Node) -> Node:
@@ -263,17 +310,21 @@ def _anything(*args: Any, **kwargs: Any) -> None:
     """Takes any arguments."""
 
 
-def _replaced(name: str, value: Any, inputs: dict[str, Tensor]) -> Any:
+def _replaced(
+    name: str, value: Any, inputs: dict[str, Tensor], change: Callable[[str, Tensor], Tensor]
+) -> Any:
     """The structure with fresh tensors, which are added to `inputs`: `x`, `batch.0`, `batch.y`."""
+
+    def replaced(key: Any, one: Any) -> Any:
+        return _replaced(f"{name}.{key}" if name else str(key), one, inputs, change)
+
     if isinstance(value, Tensor):
-        inputs[name] = _fresh(value)
+        inputs[name] = _fresh(change(name, value))
         return inputs[name]
-    prefix = f"{name}." if name else ""
     if isinstance(value, dict):
-        return {key: _replaced(f"{prefix}{key}", one, inputs) for key, one in value.items()}
+        return {key: replaced(key, one) for key, one in value.items()}
     if isinstance(value, (tuple, list)):
-        numbered = enumerate(value)
-        parts = [_replaced(f"{prefix}{number}", one, inputs) for number, one in numbered]
+        parts = [replaced(number, one) for number, one in enumerate(value)]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     return value
 

@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +32,8 @@ class Value(NamedTuple):
     """A value of the graph: `kind` is "input", "weight", "number" or "op".
 
     `what` is the name of the input, the weight or the op, or the number. Only an op has `inputs`
-    (the numbers of earlier values) and `attributes` (by parameter name).
+    (the numbers of earlier values) and `attributes` (by parameter name). `source` is where it was
+    recorded, as a node has it, for messages; files do not tell.
     """
 
     kind: str
@@ -40,6 +42,14 @@ class Value(NamedTuple):
     shape: Shape
     inputs: tuple[int, ...] = ()
     attributes: Mapping[str, Any] = {}
+    source: tuple[CodeType, int] | None = None
+
+
+class Inside(NamedTuple):
+    """An attribute: what a loop or a branch runs, from inputs to the values of these numbers."""
+
+    values: list[Value]
+    results: tuple[int, ...]
 
 
 class Result(NamedTuple):
@@ -88,7 +98,7 @@ def _value_to_json(value: Value) -> dict[str, Any]:
 
 
 def plain_to_json(value: Any) -> Any:
-    """A number, bool, dtype, or a tuple of such; TypeError for anything else.
+    """A number, bool, dtype, body, or a tuple of such; TypeError for anything else.
 
     JSON has no infinities and no NaN: these are {"float": "inf"} and so on.
     """
@@ -100,6 +110,9 @@ def plain_to_json(value: Any) -> Any:
         return float(value) if math.isfinite(value) else {"float": repr(float(value))}
     if isinstance(value, dtype):
         return {"dtype": value.name}
+    if isinstance(value, Inside):
+        values = [_value_to_json(one) for one in value.values]
+        return {"body": {"values": values, "results": list(value.results)}}
     if isinstance(value, tuple):
         return [plain_to_json(one) for one in value]
     raise TypeError(f"a graph file cannot hold a {type(value).__name__}")
@@ -216,6 +229,9 @@ def _plain_from_json(value: Any) -> Any:
         ((key, name),) = value.items()
         if key == "dtype" and isinstance(name, str) and name in dtypes.BY_NAME:
             return dtypes.BY_NAME[name]
+        if key == "body":
+            values = [_value_from_json(one) for one in _field(name, "values", list)]
+            return Inside(values, _numbers(name, "results"))
         if key == "float" and name in ("inf", "-inf", "nan"):
             return float(name)
     raise ValueError(f"unknown data {value!r:.200}")
