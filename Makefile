@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= ../shared
 
-.PHONY: help demo test lint format conformance bench clean
+.PHONY: help demo test lint format conformance bench pictures clean
 .DELETE_ON_ERROR:
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make lint         ruff, mypy and the layer check"
 	@echo "make conformance  compare with PyTorch (installs PyTorch)"
 	@echo "make bench        measure beside PyTorch and JAX (installs them); ARGS=--check holds the bars"
+	@echo "make pictures     draw the pictures of docs/tutorial.md (needs graphviz)"
 
 demo: $(VENV)/.demo
 	$(BIN)/flambeau demo
@@ -38,6 +39,9 @@ conformance: $(VENV)/.dev $(VENV)/.peers
 
 bench: $(VENV)/.peers
 	$(BIN)/python -m benchmarks $(ARGS)
+
+pictures: $(VENV)/.dev
+	$(BIN)/python tools/tutorial_pictures.py
 
 clean:
 	rm -rf $(VENV) demo_output build

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
 
 import numpy as np
@@ -13,9 +12,11 @@ import pytest
 
 import flambeau
 from engine import running
+from engine.graph_text import Graph, read
 from engine.random_programs import random_program
 from flambeau import tf1
 from flambeau.engine.explain import PlanReport, explain
+from flambeau.graph.node import Node
 from flambeau.ops.arithmetic import add, mul, neg, relu
 from flambeau.ops.exponential import exp
 from flambeau.ops.indexing import index_put, wrap_index
@@ -31,53 +32,6 @@ def own_recording() -> Iterator[None]:
     forget_recording()
     yield
     forget_recording()
-
-
-@dataclass
-class Graph:
-    """A picture's text, read back."""
-
-    clusters: list[list[str]]
-    labels: dict[str, list[str]]
-    edges: dict[tuple[str, str], str]
-
-    def ops(self) -> list[list[str]]:
-        return [[self.labels[name][0] for name in names] for names in self.clusters]
-
-    def links(self) -> set[tuple[str, str]]:
-        """The edges by what is written on their ends."""
-        return {(self.labels[a][0], self.labels[b][0]) for a, b in self.edges}
-
-
-_TEXT = r'"(?:[^"\\]|\\.)*"'
-
-
-def read(text: str) -> Graph:
-    """Read the text line by line; every line must be one of the few kinds there are."""
-    graph, inside = Graph([], {}, {}), False
-    first, *lines, last = text.splitlines()
-    assert (first, last) == ("digraph plan {", "}")
-    for line in map(str.strip, lines):
-        if re.fullmatch(r"subgraph cluster_\d+ {", line):
-            assert not inside
-            inside = True
-            graph.clusters.append([])
-        elif line == "}":
-            assert inside
-            inside = False
-        elif box := re.fullmatch(rf"(\w+) \[label=({_TEXT}), shape=\w+.*\];", line):
-            assert box[1] not in graph.labels
-            graph.labels[box[1]] = box[2][1:-1].split("\\n")
-            if inside:
-                graph.clusters[-1].append(box[1])
-        elif edge := re.fullmatch(rf"(\w+) -> (\w+)(?: \[label=({_TEXT})\])?;", line):
-            assert edge[1] in graph.labels
-            assert edge[2] in graph.labels
-            graph.edges[edge[1], edge[2]] = (edge[3] or '""')[1:-1]
-        else:
-            assert re.match(rf"label={_TEXT}; |node \[|edge \[", line), line
-    assert not inside
-    return graph
 
 
 def drawn(plan: PlanReport) -> Graph:
@@ -113,6 +67,20 @@ def test_shapes_bytes_and_times_are_written_on_it() -> None:
     assert ["sum", "float32[7]", "28 bytes"] in graph.labels.values()
     assert ["input float32[7, 100]", "2800 bytes"] in graph.labels.values()
     assert re.search(r"kernel 1: nest \[7, 100\] over \[1\].*\\n\d+\.\d µs, 2828 bytes moved", text)
+
+
+def test_an_overview_draws_kernels_only() -> None:
+    with explain() as found:
+        hidden = relu(matmul(leaf(np.ones((8, 5), "float32")), leaf(np.ones((5, 6), "float32"))))
+        stored_value(sum_(neg(exp(hidden)), (1,)))
+    (plan,) = found.plans
+    graph = read(plan.graph(overview=True))
+    assert not graph.clusters
+    assert len(graph.labels) == 2 + len(plan.kernels)
+    first, second = (f"kernel{number}" for number in (1, 2))
+    assert graph.edges[first, second] == "float32[8, 6]"
+    text = " ".join(graph.labels[second])
+    assert re.search(r"kernel 2: nest \[8, 6\] over \[1\].*neg.* µs, 224 bytes moved", text)
 
 
 def test_a_reduction_in_two_parts() -> None:
@@ -181,6 +149,20 @@ def test_the_three_forms_have_one_picture() -> None:
     assert len(expected) == 1
     assert shape_of(captured.plans)[-1:] == expected
     assert shape_of(static.plans)[-1:] == expected
+
+
+def test_a_sum_goes_into_the_later_of_two_products() -> None:
+    """Wherever the nodes lie in memory, which decides in what order sets have them."""
+
+    def product(depth: int) -> Node:
+        return matmul(leaf(np.ones((9, depth), "float32")), leaf(np.ones((depth, 5), "float32")))
+
+    with explain() as found:
+        sums = [add(product(3), product(4)) for _ in range(12)]
+        stored_value(sums[0])
+    (plan,) = found.plans
+    calls = Counter(kernel.description for kernel in plan.kernels)
+    assert calls == {"call matmul 1x9x3x5": 12, "call matmul 1x9x4x5 then add": 12}
 
 
 def test_replays_count_as_runs() -> None:

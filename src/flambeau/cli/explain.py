@@ -23,11 +23,14 @@ def explain_script(
     arguments: Sequence[str] = (),
     graph: Path | None = None,
     plan: int | None = None,
+    *,
+    overview: bool = False,
 ) -> int:
     """Run `script` as `flambeau run` does, then print its plans, even if it raised.
 
     `graph` is where to draw one of them: number `plan`, or the one that carried out most
-    operations over all its runs. 2 when something that is asked for cannot be had.
+    operations over all its runs; `overview` draws a kernel as one box. 2 when something that
+    is asked for cannot be had.
     """
     refusal = None if graph is None else _cannot_draw(graph)
     if refusal is not None:
@@ -39,7 +42,7 @@ def explain_script(
     finally:
         show(found, Console())
         if graph is not None:
-            drawn = _draw(found.plans, graph, plan)
+            drawn = _draw(found.plans, graph, plan, overview)
     return status or drawn
 
 
@@ -62,15 +65,20 @@ def _cannot_draw(graph: Path) -> str | None:
     return None
 
 
-def _draw(plans: Sequence[PlanReport], graph: Path, number: int | None) -> int:
+def busiest(plans: Sequence[PlanReport]) -> int:
+    """The number, from 1, of the plan that carried out most operations over all its runs."""
+    return 1 + max(range(len(plans)), key=lambda one: plans[one].runs * plans[one].recorded)
+
+
+def _draw(plans: Sequence[PlanReport], graph: Path, number: int | None, overview: bool) -> int:
     """Draw a plan; 2 if there is no such plan or `dot` fails."""
     if not plans:
         return _refuse("nothing was computed, so there is no graph to draw")
     if number is None:
-        number = 1 + max(range(len(plans)), key=lambda one: plans[one].runs * plans[one].recorded)
+        number = busiest(plans)
     if not 1 <= number <= len(plans):
         return _refuse(f"--plan {number}: the script has plans 1 to {len(plans)}")
-    text = plans[number - 1].graph()
+    text = plans[number - 1].graph(overview)
     if graph.suffix in TEXT:
         graph.write_text(f"{text}\n", encoding="utf-8")
     else:

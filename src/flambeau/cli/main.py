@@ -19,7 +19,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    return explain.explain_script(options.script, options.arguments, options.graph, options.plan)
+    return explain.explain_script(
+        options.script, options.arguments, options.graph, options.plan, overview=options.overview
+    )
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -59,6 +61,9 @@ def command_line() -> argparse.ArgumentParser:
     )
     explained.add_argument(
         "--plan", type=int, metavar="N", help="which plan (default: that of most operations run)"
+    )
+    explained.add_argument(
+        "--overview", action="store_true", help="draw a kernel as one box, without its operations"
     )
     explained.add_argument("script", type=Path, help="the program")
     explained.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program is given")

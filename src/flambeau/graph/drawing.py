@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from textwrap import wrap
 
 from flambeau.graph.node import Node
 from flambeau.graph.op import DATA, SCALAR, Alias, View
 
 _STYLES = {
-    "input": 'shape=ellipse, style=filled, fillcolor="#dcebf7"',
+    "input": 'shape=box, style="filled,rounded", fillcolor="#dcebf7"',
     "operation": "shape=box",
     "stored": 'shape=box, style="filled,bold", fillcolor="#f2f2f2"',
     "output": 'shape=box, style="filled,bold", fillcolor="#fde9c9"',
@@ -29,10 +30,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Box:
-    """A value: its name in the text, what is written on it, and how it looks."""
+    """A value: its name in the text, what made it, its shape and its size, and how it looks."""
 
     name: str
-    label: str
+    operation: str
+    value: str
     style: str
 
 
@@ -47,9 +49,9 @@ class Picture:
 
 
 def is_drawn(node: Node) -> bool:
-    """Whether a computed value gets a box: no alias, and no view of a single value."""
+    """Whether a computed value gets a box: no alias, and no view of a single value or number."""
     if isinstance(node.op, View):
-        return sum(one.op is not SCALAR for one in node.inputs) != 1
+        return sum(one.op is not SCALAR for one in node.inputs) > 1
     return not isinstance(node.op, Alias)
 
 
@@ -90,7 +92,8 @@ class _Drawer:
             if node in group.written:
                 style = "output" if node in self.outputs else "stored"
             name = f"kernel{number}_{place}"
-            boxes[node] = box = Box(name, _label(node, style), style)
+            value = f"{node.spec}" if style == "operation" else f"{node.spec}\n{_size(node)}"
+            boxes[node] = box = Box(name, _operation(node), value, style)
             if node in group.written:
                 self.makers.setdefault(node, []).append(box)
         self.picture.groups.append(list(boxes.values()))
@@ -112,36 +115,56 @@ class _Drawer:
             return []  # a Python number, which is written on the box
         if node not in self.inputs:
             name = f"input{len(self.inputs)}"
-            self.inputs[node] = Box(name, f"input {_value(node)}", "input")
+            self.inputs[node] = Box(name, f"input {node.spec}", _size(node), "input")
         return [self.inputs[node]]
 
 
-def _label(node: Node, style: str) -> str:
-    numbers = [f" {one.attributes[0]:g}" for one in node.inputs if one.op is SCALAR]
-    return f"{node.op.name}{''.join(numbers)}\n" + (
-        f"{node.spec}" if style == "operation" else _value(node)
-    )
+def _operation(node: Node) -> str:
+    """Its name and the Python numbers that it takes."""
+    taken = [base_of(one, set())[0] for one in node.inputs]
+    numbers = [f"{one.attributes[0]:g}" for one in taken if one.op is SCALAR]
+    return f"{node.op.name} {', '.join(numbers)}".strip()
 
 
-def _value(node: Node) -> str:
-    return f"{node.spec}\n{_bytes(node.spec.nbytes)}"
-
-
-def _bytes(count: int) -> str:
+def _size(node: Node) -> str:
+    count = node.spec.nbytes
     return f"{count} bytes" if count < 10_000 else f"{count / 1e3:,.0f} kB"
 
 
-def dot_text(picture: Picture, title: str, captions: Sequence[str]) -> str:
-    """The picture as a graph in the DOT language, with a title and a caption for each kernel.
+def overview(picture: Picture, captions: Sequence[str]) -> Picture:
+    r"""The same with one box for each kernel, which says what `captions` says of it.
 
-    >>> print(dot_text(Picture([[Box("a", "exp", "output")]]), "plan 1", ["kernel 1"]))
+    >>> a, b = Box("a", "exp", "float32[3]\n12 bytes", "stored"), Box("b", "sum", "", "output")
+    >>> whole = overview(Picture([[a], [b]], edges=[("a", "b", "")]), ["one", "two"])
+    >>> whole.edges
+    [('kernel1', 'kernel2', 'float32[3]')]
+    """
+    whole = Picture(inputs=picture.inputs)
+    owner = {one.name: one.name for one in picture.inputs}
+    values: dict[str, str] = {}
+    for number, (boxes, caption) in enumerate(zip(picture.groups, captions, strict=True), 1):
+        style = "output" if any(one.style == "output" for one in boxes) else "stored"
+        text = "\n".join(wrapped for line in caption.splitlines() for wrapped in wrap(line, 36))
+        whole.inputs.append(Box(f"kernel{number}", text, "", style))
+        owner.update((one.name, f"kernel{number}") for one in boxes)
+        values.update((one.name, one.value.partition("\n")[0]) for one in boxes)
+    edges = [(owner[start], owner[end], values.get(start, "")) for start, end, _ in picture.edges]
+    whole.edges = [one for one in dict.fromkeys(edges) if one[0] != one[1]]
+    return whole
+
+
+def dot_text(picture: Picture, title: str, captions: Sequence[str]) -> str:
+    r"""The picture as a graph in the DOT language, with a title and a caption for each kernel.
+
+    >>> print(dot_text(Picture([[Box("a", "exp", "float32[3]", "output")]]), "plan", ["kernel 1"]))
     digraph plan {
-      label="plan 1"; labelloc=t; fontname="sans-serif"; newrank=true;
-      node [fontname="sans-serif", fontsize=10];
-      edge [fontname="sans-serif", fontsize=9];
+      label="plan"; labelloc=t; fontname="sans-serif"; fontsize=12; newrank=true;
+      nodesep=0.15; ranksep=0.25;
+      node [fontname="sans-serif", fontsize=10, height=0.2, margin="0.08,0.04"];
+      edge [fontname="sans-serif", fontsize=9, color="#707070", arrowsize=0.6];
       subgraph cluster_1 {
-        label="kernel 1"; style=rounded; fontsize=11;
-        a [label="exp", shape=box, style="filled,bold", fillcolor="#fde9c9"];
+        label="kernel 1"; style=rounded; color="#a0a0a0"; fontsize=10;
+        a [label="exp\nfloat32[3]", shape=box, style="filled,bold", fillcolor="#fde9c9"];
       }
     }
     """
@@ -149,24 +172,26 @@ def dot_text(picture: Picture, title: str, captions: Sequence[str]) -> str:
 
 
 def _lines(picture: Picture, title: str, captions: Sequence[str]) -> Iterator[str]:
-    yield f'  label={_quoted(title)}; labelloc=t; fontname="sans-serif"; newrank=true;'
-    yield '  node [fontname="sans-serif", fontsize=10];'
-    yield '  edge [fontname="sans-serif", fontsize=9];'
+    yield f'  label={_quoted(title)}; labelloc=t; fontname="sans-serif"; fontsize=12; newrank=true;'
+    yield "  nodesep=0.15; ranksep=0.25;"
+    yield '  node [fontname="sans-serif", fontsize=10, height=0.2, margin="0.08,0.04"];'
+    yield '  edge [fontname="sans-serif", fontsize=9, color="#707070", arrowsize=0.6];'
     for box in picture.inputs:
         yield f"  {_box(box)}"
     for number, (boxes, caption) in enumerate(zip(picture.groups, captions, strict=True), 1):
         yield f"  subgraph cluster_{number} {{"
-        yield f"    label={_quoted(caption)}; style=rounded; fontsize=11;"
+        yield f'    label={_quoted(caption)}; style=rounded; color="#a0a0a0"; fontsize=10;'
         for box in boxes:
             yield f"    {_box(box)}"
         yield "  }"
-    for start, end, views in picture.edges:
-        label = f" [label={_quoted(views)}]" if views else ""
+    for start, end, text in picture.edges:
+        label = f" [label={_quoted(text)}]" if text else ""
         yield f"  {start} -> {end}{label};"
 
 
 def _box(box: Box) -> str:
-    return f"{box.name} [label={_quoted(box.label)}, {_STYLES[box.style]}];"
+    text = "\n".join(part for part in (box.operation, box.value) if part)
+    return f"{box.name} [label={_quoted(text)}, {_STYLES[box.style]}];"
 
 
 def _quoted(text: str) -> str:
