@@ -371,6 +371,7 @@ from flambeau.tensor import function as _function
 from flambeau.tensor import gradcheck as _gradcheck
 from flambeau.tensor import gradients as _gradients
 from flambeau.tensor import legacy as _legacy
+from flambeau.tensor.control_flow import cond, scan, while_loop
 from flambeau.tensor.generator import default_generator
 from flambeau.tensor.legacy import (
     BFloat16Tensor,
@@ -514,4 +515,8 @@ def __getattr__(name: str) -> _Any:
         from flambeau.io import export, load_graph  # noqa: PLC0415 - as above
 
         return export.export if name == "export" else load_graph.load_graph
+    if name == "onnx":
+        from importlib import import_module  # noqa: PLC0415 - as above
+
+        return import_module("flambeau.onnx")
     raise AttributeError(f"module 'flambeau' has no attribute {name!r}")

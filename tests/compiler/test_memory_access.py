@@ -19,16 +19,16 @@ ROWS = 5
 @pytest.fixture
 def kernels(monkeypatch: pytest.MonkeyPatch) -> list[Kernel]:
     """The kernels that are compiled."""
-    from flambeau.compiler import plan
+    from flambeau.compiler import linking
 
     found: list[Kernel] = []
-    number = plan.number_arguments
+    number = linking.number_arguments
 
     def note(kernel: Kernel) -> Any:
         found.append(kernel)
         return number(kernel)
 
-    monkeypatch.setattr(plan, "number_arguments", note)
+    monkeypatch.setattr(linking, "number_arguments", note)
     return found
 
 

@@ -11,7 +11,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from engine.random_programs import Program
-from flambeau.compiler import plan
+from flambeau.compiler import linking
 from flambeau.compiler.units import Nest
 from flambeau.core.context import context
 from flambeau.engine.eager import eager
@@ -84,7 +84,7 @@ def forget_plans() -> None:
 @contextmanager
 def threads(count: int) -> Iterator[None]:
     """Share all work, however little, out among this many threads, item by item."""
-    before, work = pool.get_num_threads(), plan.nest_work
+    before, work = pool.get_num_threads(), linking.nest_work
 
     def one_at_a_time(nest: Nest) -> tuple[int, int]:
         total, grain = work(nest)
@@ -93,7 +93,7 @@ def threads(count: int) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(executor, "_WORTH_SHARING", 0))
         stack.enter_context(patch.object(executor, "_WORTH_WAKING", 0))
-        stack.enter_context(patch.object(plan, "nest_work", one_at_a_time))
+        stack.enter_context(patch.object(linking, "nest_work", one_at_a_time))
         forget_plans()
         pool.set_num_threads(count)
         try:
@@ -108,7 +108,7 @@ def kernel_folder(folder: Path) -> Iterator[KernelCache]:
     """Take kernels from this folder, and from nowhere else."""
     cache = KernelCache(folder, 1 << 30)
     forget_plans()
-    with patch.object(plan, "kernels", cache):
+    with patch.object(linking, "kernels", cache):
         yield cache
     forget_plans()
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import flambeau.ops
+from flambeau.autograd import branch, scan, while_loop
 from flambeau.core.context import context
 from flambeau.engine import flush
 from flambeau.engine.reference import kind_of
@@ -24,13 +25,14 @@ from flambeau.runtime.buffers import Buffer
 
 
 def op_modules() -> list[ModuleType]:
-    """The modules of flambeau.ops."""
+    """The modules of flambeau.ops, and those of loops, whose rules need autograd."""
     names = [one.name for one in pkgutil.iter_modules(flambeau.ops.__path__)]
-    return [importlib.import_module(f"flambeau.ops.{name}") for name in names]
+    found = [importlib.import_module(f"flambeau.ops.{name}") for name in names]
+    return [*found, scan, while_loop, branch]
 
 
 def all_ops() -> list[Op]:
-    """Every op that a module of flambeau.ops defines, by name."""
+    """Every op that one of these modules defines, by name."""
     found = {
         id(one): one
         for module in op_modules()

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from flambeau.autograd.aliases import FUNCTION_OUTPUT
 from flambeau.core.context import context
 from flambeau.graph.node import FREED, Node, user_location
-from flambeau.graph.op import NOTHING, PARAMETER, Elementwise
+from flambeau.graph.op import NOTHING, PARAMETER, Elementwise, Joint
 from flambeau.ops.algebra import add
 from flambeau.ops.shape import full, sum_to
 
@@ -120,9 +120,11 @@ class Walk:
             known = self.pending.pop(node) if node in self.pending else None
             grad = None if known is None else self._observed(node, known)
             if self.stops and identity(node) in self.stops:
-                continue
+                grad = None
             if node.op is FUNCTION_OUTPUT and node.owner:
                 self._function(node, grad)
+            elif isinstance(node.op, Joint):
+                self._joint(node, node.op, grad)
             elif grad is not None and node.op is not PARAMETER:
                 self._differentiate(node, grad)
         return self.found
@@ -177,18 +179,20 @@ class Walk:
                 call = node.owner[0]
                 gathered = self.calls.get(call)
                 if gathered is None:
-                    gathered = self.calls[call] = _Gathered(call)
+                    gathered = self.calls[call] = _Gathered(call.output_count)
                 gathered.missing += self.needed is None or node in self.needed
+            elif isinstance(node.op, Joint):
+                key = (node.op, node.attributes[:-1], node.inputs)
+                if key not in self.calls:
+                    count = node.op.result_count(**node.op.named(node.attributes))
+                    self.calls[key] = _Gathered(count)
+                self.calls[key].missing += self.needed is None or node in self.needed
 
     def _function(self, node: Node, grad: Node | None) -> None:
         """A Function's backward runs once the gradients of all its outputs are in."""
         call, index = node.owner
         gathered = self.calls[call]
-        known = gathered.grads[index]
-        if grad is not None:
-            gathered.grads[index] = grad if known is None else add(known, grad)
-        gathered.missing -= 1
-        if gathered.missing or all(one is None for one in gathered.grads):
+        if not gathered.add(index, grad):
             return
         if call.freed:
             raise RuntimeError(SECOND_TIME)
@@ -198,21 +202,44 @@ class Walk:
         if not self.retain_graph:
             call.free()
 
+    def _joint(self, node: Node, op: Joint, grad: Node | None) -> None:
+        """The gradients of several results of one evaluation, once all of them are in."""
+        if node.owner is FREED:
+            raise RuntimeError(SECOND_TIME)
+        self.spent.add(node)
+        gathered = self.calls[node.op, node.attributes[:-1], node.inputs]
+        if not gathered.add(node.attributes[-1], grad):
+            return
+        results = op.gradients(gathered.grads, node, **op.named(node.attributes))
+        for source, one in zip(node.inputs, results, strict=True):
+            if one is not None and source.requires_grad:
+                self._contribute(source, one)
+
 
 def cut(nodes: Sequence[Node]) -> None:
     """Cut the links of these nodes, which frees what they held."""
     for node in nodes:
+        if isinstance(node.owner, list):
+            node.owner.clear()  # what results of one evaluation keep together
         node.owner = FREED
         if node.buffer is not None:
             node.inputs = ()
 
 
 class _Gathered:
-    """The gradients of a call's outputs so far, and how many outputs have not reported."""
+    """The gradients of the results of one call so far, and how many have not reported."""
 
-    def __init__(self, call: Call) -> None:
-        self.grads: list[Node | None] = [None] * call.output_count
+    def __init__(self, count: int) -> None:
+        self.grads: list[Node | None] = [None] * count
         self.missing = 0
+
+    def add(self, number: int, grad: Node | None) -> bool:
+        """Add the gradient of a result; whether all are in and there is one."""
+        known = self.grads[number]
+        if grad is not None:
+            self.grads[number] = grad if known is None else add(known, grad)
+        self.missing -= 1
+        return not self.missing and any(one is not None for one in self.grads)
 
 
 def sources(node: Node) -> tuple[Node, ...]:

@@ -92,7 +92,8 @@ def _numbered(
             structure.append((op is SCALAR, node.spec))
             continue
         entry: list[Any] = [op, node.attributes, node.requires_grad]
-        for source in node.inputs:
+        kept = node.owner if isinstance(node.owner, list) else ()
+        for source in (*node.inputs, *kept):
             number = numbers.setdefault(source, len(nodes))
             if number == len(nodes):
                 nodes.append(source)

@@ -88,6 +88,7 @@ def number_arguments(kernel: Kernel) -> Arguments:
     result.outer = [result.number(size) for size in kernel.outer]
     result.inner = [result.number(size) for size in kernel.inner]
     head = f"{kernel.lanes_along} {len(kernel.outer)}+{len(kernel.inner)} {kernel.fold}"
+    head += " in whole vectors" if kernel.whole else ""
     if kernel.lanes_along == "inner":
         head += f" {row_lanes(kernel)} lanes {'of one block' if one_block(kernel) else ''}"
         head += " reading ahead" if kernel.reads_ahead else ""

@@ -43,13 +43,13 @@ def _nest(nest: Nest, partial: dict[Node, Node]) -> Group:
 
 
 def _call(unit: Unit) -> Group:
-    assert isinstance(unit, Call)
-    if unit.last is not None:
+    if isinstance(unit, Call) and unit.last is not None:
         sources = {unit.last.product: unit.last.product.inputs}
         sources.update(_operations(unit.last.computed))
     else:
-        sources = {node: _read(node, unit.reads) for node in unit.targets}
-    return Group(sources, set(unit.targets))
+        targets = [node for node in unit.targets if node.inputs]
+        sources = {node: _read(node, unit.reads) for node in targets}
+    return Group(sources, set(sources) if not isinstance(unit, Call) else set(unit.targets))
 
 
 def _operations(computed: Iterable[Node]) -> dict[Node, tuple[Node, ...]]:

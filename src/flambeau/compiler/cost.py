@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from flambeau.compiler.kernel import SLOW_BINARY, SLOW_UNARY, Kernel
-from flambeau.compiler.units import Call, Nest, Unit
+from flambeau.compiler.units import Branch, Call, Loop, Nest, Unit
 from flambeau.graph.node import Node
 
 # What a function such as exp stands for, in operations.
@@ -17,8 +17,23 @@ def cost(unit: Unit) -> tuple[int, int]:
     """Bytes, each value read and written once, and operations."""
     if isinstance(unit, Nest) and unit.built is not None:
         return _traffic(unit.built.kernel, unit.built.slots), _operations(unit.built.kernel)
+    if isinstance(unit, (Loop, Branch)):
+        return _total(unit)
     assert isinstance(unit, Call)
     return sum(one.spec.nbytes for one in {*unit.reads, *unit.targets}), unit.operations
+
+
+def _total(unit: Loop | Branch) -> tuple[int, int]:
+    """Those of a loop's rounds, of which there is one at least; of the cheaper arm of a branch."""
+    costs = [
+        [sum(one) for one in zip((0, 0), *map(cost, region.schedule.units), strict=True)]
+        for region in unit.regions
+    ]
+    if isinstance(unit, Branch):
+        nbytes, operations = min(costs)
+        return nbytes, operations
+    times = 1 if unit.conditional else unit.limit
+    return costs[0][0] * times, costs[0][1] * times
 
 
 def _traffic(kernel: Kernel, slots: list[Node]) -> int:

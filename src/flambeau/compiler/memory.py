@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from operator import itemgetter
 
-from flambeau.compiler.units import Call, Nest, Unit
-from flambeau.graph.node import Node
+from flambeau.compiler.units import ALIGNMENT, Call, MemoryPlan, Nest, Schedule, Unit
+from flambeau.core import dtypes
+from flambeau.graph.node import Node, Spec
+from flambeau.graph.op import DATA
 
-ALIGNMENT = 64
 # Leaves that are more operations away from a result are not told apart.
 _FAR = (6, 0)
 
 
-@dataclass
-class MemoryPlan:
-    """Byte offsets of temporaries, and the dead leaf each output takes over, if any."""
-
-    offsets: dict[Node, int] = field(default_factory=dict)
-    nbytes: int = 0
-    taken_over: dict[Node, Node] = field(default_factory=dict)
+def plan_regions(schedule: Schedule) -> None:
+    """Place what the bodies of loops and the arms of branches make, in room of their own."""
+    for unit in schedule.units:
+        for region in unit.regions:
+            inner = region.schedule
+            plan_regions(inner)
+            region.memory = plan_memory(inner.units, inner.makers, region.outputs, set())
+            nbytes = max(region.memory.nbytes, 1)
+            region.room = Node(DATA, (), (), Spec.of((nbytes,), dtypes.uint8))
+            schedule.makers[region.room] = [unit]
 
 
 def plan_memory(
@@ -51,7 +54,9 @@ def plan_memory(
 
 
 def _checks(unit: Unit) -> bool:
-    return isinstance(unit, Nest) and any(member.node.op.checks for member in unit.members)
+    if isinstance(unit, Nest):
+        return any(member.node.op.checks for member in unit.members)
+    return any(_checks(one) for region in unit.regions for one in region.schedule.units)
 
 
 def _candidates(

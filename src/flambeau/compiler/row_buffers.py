@@ -11,9 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from flambeau.compiler.kernel import Kernel, Section
-from flambeau.compiler.memory import ALIGNMENT
-from flambeau.compiler.schedule import Schedule
-from flambeau.compiler.units import BuiltNest, Nest
+from flambeau.compiler.units import ALIGNMENT, BuiltNest, Nest, Schedule
 from flambeau.core.shapes import contiguous_strides
 from flambeau.graph.index import ZERO, Index
 from flambeau.graph.node import Node

@@ -8,34 +8,24 @@ read. Choices here change speed and memory, never bits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from flambeau.compiler.build import build_nest
 from flambeau.compiler.epilogue import build_epilogue
 from flambeau.compiler.nest import Domain, StoreFirst, Unfusable
 from flambeau.compiler.strides import strided_view
-from flambeau.compiler.units import Call, Member, Nest, Unit
+from flambeau.compiler.units import Call, Member, Nest, Schedule, Unit
 from flambeau.core.shapes import Shape, contiguous_strides
-from flambeau.graph.index import Coordinates, Index
+from flambeau.graph.index import Coordinates, Index, linearize
 from flambeau.graph.node import Node
-from flambeau.graph.op import DATA, SCALAR, Alias, Elementwise, Reduction, Template, View
+from flambeau.graph.op import DATA, SCALAR, Alias, Elementwise, Joint, Reduction, Template, View
 
 # A value that several consumers read is stored if computing it again costs more than this.
 CHEAP = 4
 # An expression of more operations, or of more levels, than this is cut.
 LONG = 60
 MOST_MEMBERS = 24
-
-
-@dataclass
-class Schedule:
-    """The units of a plan in a valid order, and the nodes that have memory."""
-
-    units: list[Unit]
-    makers: dict[Node, list[Unit]]
-    # Why nests were not joined, for `explain`.
-    declined: list[str] = field(default_factory=list)
 
 
 def resolve(node: Node) -> Node:
@@ -45,13 +35,25 @@ def resolve(node: Node) -> Node:
     return node
 
 
-def schedule(nodes: Sequence[Node], wanted: Iterable[Node]) -> Schedule:
-    """Schedule the live part of `nodes` (in order of recording) so that `wanted` get stored."""
+def _nothing(_: Node) -> bool:
+    return False
+
+
+def schedule(
+    nodes: Sequence[Node],
+    wanted: Iterable[Node],
+    outside: Callable[[Node], bool] = _nothing,
+) -> Schedule:
+    """Schedule the live part of `nodes` (in order of recording) so that `wanted` get stored.
+
+    The nodes may be a part of more, of which `outside` tells what is stored; StoreFirst for what
+    is not and has to be.
+    """
     targets = {resolve(node) for node in wanted}
     forced = {node for node in targets if node.op is SCALAR}
     alone: set[Node] = set()
     while True:
-        attempt = _Scheduler(nodes, targets, forced, alone)
+        attempt = _Scheduler(nodes, targets, forced, alone, outside)
         if not attempt.to_force:
             result = attempt.run()
         if not attempt.to_force | attempt.to_set_apart:
@@ -76,13 +78,21 @@ class _Scheduler:
     """One attempt; also implements graph.lowering.StepBuilder."""
 
     def __init__(
-        self, nodes: Sequence[Node], targets: set[Node], forced: set[Node], alone: set[Node]
+        self,
+        nodes: Sequence[Node],
+        targets: set[Node],
+        forced: set[Node],
+        alone: set[Node],
+        outside: Callable[[Node], bool],
     ) -> None:
-        self.targets, self.forced, self.alone = targets, forced, alone
+        self.targets, self.forced, self.alone, self.outside = targets, forced, alone, outside
+        self.own = set(nodes)
         self.live = live_nodes(nodes, targets | forced)
+        self.siblings = _siblings(self.live)
         # What the next attempt must store and leave alone; this one is no good if there is any.
         self.to_force: set[Node] = set()
         self.to_set_apart: set[Node] = set()
+        self.places = {node: place for place, node in enumerate(self.live)}
         # For each node those that read it, directly or through changes of shape.
         self.uses: dict[Node, set[Node]] = {}
         self.roots = self._choose_roots()
@@ -110,7 +120,8 @@ class _Scheduler:
                 roots.add(node)
             if isinstance(node.op, Template) and not node.op.inlines:
                 for one in node.inputs:
-                    roots.add(self._base(one, roots))
+                    if one.op is not SCALAR or not isinstance(node.op, Joint):
+                        roots.add(self._base(one, roots))
             own = node.op.cost if isinstance(node.op, Elementwise) else 0
             below = [resolve(one) for one in node.inputs]
             total = own + sum(weight.get(one, 0) for one in below)
@@ -125,14 +136,19 @@ class _Scheduler:
 
     def _base(self, node: Node, roots: set[Node]) -> Node:
         try:
-            base, _, _ = strided_view(node, lambda one: one in roots)
+            base, _, _ = strided_view(node, lambda one: one in roots or self.outside(one))
         except StoreFirst as reason:
             base = resolve(reason.node)
-            self.to_force.add(base)
+            self._force(base)
         return base
 
     def is_stored(self, node: Node) -> bool:
-        return node.buffer is not None or node in self.makers
+        return node.buffer is not None or node in self.makers or self.outside(node)
+
+    def _force(self, node: Node) -> None:
+        if node not in self.own and node.op is not SCALAR:
+            raise StoreFirst(node)
+        self.to_force.add(node)
 
     # ------------------------------------------------------------------ units
 
@@ -155,7 +171,7 @@ class _Scheduler:
                 lacking = resolve(reason.node)
                 if lacking in self.to_force or lacking in self.forced:
                     raise AssertionError(f"scheduling does not end at {lacking}") from reason
-                self.to_force.add(lacking)
+                self._force(lacking)
                 self.makers.setdefault(lacking, [])
                 continue
             except _Alone as reason:
@@ -164,6 +180,10 @@ class _Scheduler:
             return
 
     def _add_root(self, node: Node) -> None:
+        if isinstance(node.op, Joint):
+            if node not in self.makers:
+                self._add_joint(node)
+            return
         if isinstance(node.op, Template):
             self.current = node
             node.op.steps(self, node)
@@ -173,6 +193,19 @@ class _Scheduler:
         else:
             domain = Domain(node.shape)
         self._place(Member(node, node), domain)
+
+    def _add_joint(self, node: Node) -> None:
+        """Make all results at once, and copies of those that were asked for twice."""
+        assert isinstance(node.op, Joint)
+        results: dict[int, Node] = {}
+        again: list[tuple[Node, Node]] = []
+        for one in self.siblings[joint_key(node)]:
+            first = results.setdefault(one.attributes[-1], one)
+            if first is not one:
+                again.append((first, one))
+        node.op.lower(self, node, results)
+        for first, one in again:
+            self.store(first, one, lambda _, at, shape=one.shape: linearize(at, shape))  # type: ignore[misc]
 
     def _place(self, member: Member, domain: Domain) -> None:
         node = member.node
@@ -244,8 +277,11 @@ class _Scheduler:
     # ------------------------------------------------------------------ fusion
 
     def _into_product(self, node: Node, reads: set[Node]) -> bool:
-        """Compute `node` at the end of a matrix product that nothing else reads, if it can be."""
-        for product in reads:
+        """Compute `node` at the end of a matrix product that nothing else reads, if it can be.
+
+        The latest such product: sets have no order of their own, and a plan must not depend on one.
+        """
+        for product in sorted(reads, key=lambda one: self.places.get(one, -1), reverse=True):
             call = self.makers[product][0] if self.makers.get(product) else None
             if (
                 not isinstance(call, Call)
@@ -363,6 +399,20 @@ class _Scheduler:
         if call.target is not None:
             self._made(call, call.target)
 
+    def part(self) -> _Scheduler:
+        """What makes another schedule, of units that read what is stored here."""
+        return _Scheduler((), set(), set(), set(), self.is_stored)
+
+    def region(self, nodes: Sequence[Node], wanted: Sequence[Node]) -> Schedule:
+        """A schedule of its own for nodes that read what is stored here."""
+        return schedule(nodes, wanted, self.is_stored)
+
+    def add(self, unit: Unit) -> None:
+        """Add a unit that makes its targets."""
+        self.units.append(unit)
+        for node in unit.targets:
+            self._made(unit, node)
+
     # ------------------------------------------------------------------ order
 
     def _ordered(self) -> list[Unit]:
@@ -378,6 +428,19 @@ class _Scheduler:
                 unit.wave = waves[unit] = 1 + max([waves[one] for one in before], default=-1)
             waiting.extend(missing)
         return sorted(self.units, key=lambda unit: unit.wave)
+
+
+def joint_key(node: Node) -> tuple[Any, ...]:
+    """What the results of one evaluation have in common."""
+    return node.op, node.attributes[:-1], node.inputs
+
+
+def _siblings(nodes: Sequence[Node]) -> dict[Any, list[Node]]:
+    found: dict[Any, list[Node]] = {}
+    for node in nodes:
+        if isinstance(node.op, Joint):
+            found.setdefault(joint_key(node), []).append(node)
+    return found
 
 
 def joined_domain(first: Domain, second: Domain) -> Domain | None:

@@ -11,8 +11,7 @@ from dataclasses import replace
 
 from flambeau.compiler.kernel import Instruction, Kernel, Section, register_kind
 from flambeau.compiler.order import group_count
-from flambeau.compiler.schedule import Schedule
-from flambeau.compiler.units import BuiltNest, Member, Nest, Unit
+from flambeau.compiler.units import BuiltNest, Member, Nest, Schedule, Unit
 from flambeau.compiler.work import work_items
 from flambeau.core.shapes import contiguous_strides
 from flambeau.graph.index import ZERO, Index

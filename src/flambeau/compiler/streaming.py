@@ -7,10 +7,8 @@ reading a value next makes up for that, as some cache still holds it.
 from __future__ import annotations
 
 from flambeau.compiler.kernel import Kernel
-from flambeau.compiler.memory import MemoryPlan
-from flambeau.compiler.schedule import Schedule
 from flambeau.compiler.tiles import tile_axis
-from flambeau.compiler.units import Nest
+from flambeau.compiler.units import MemoryPlan, Nest, Schedule
 
 LARGE = 64 << 20
 

@@ -1,4 +1,4 @@
-"""What a plan is made of before it has addresses: nests and hand-shaped kernel calls."""
+"""What a plan is made of before it has addresses: nests, hand-shaped kernel calls, loops."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from flambeau.compiler.nest import Domain
 from flambeau.graph.index import Coordinates, Index
 from flambeau.graph.node import Node
 from flambeau.graph.op import Reduction
+
+ALIGNMENT = 64
 
 
 @dataclass
@@ -51,6 +53,47 @@ class Unit:
     # Units that must run before, beyond those that make what is read.
     after: set[Unit] = field(default_factory=set)
     wave: int = 0
+
+    @property
+    def targets(self) -> list[Node]:
+        """The nodes it makes, or a part of which it makes."""
+        raise NotImplementedError
+
+    @property
+    def regions(self) -> list[Region]:
+        """What it runs as a whole, any number of times."""
+        return []
+
+
+@dataclass
+class Schedule:
+    """The units of a plan in a valid order, and the nodes that have memory."""
+
+    units: list[Unit]
+    makers: dict[Node, list[Unit]]
+    # Why nests were not joined, for `explain`.
+    declined: list[str] = field(default_factory=list)
+
+
+@dataclass
+class MemoryPlan:
+    """Byte offsets of temporaries, and the dead leaf each output takes over, if any."""
+
+    offsets: dict[Node, int] = field(default_factory=dict)
+    nbytes: int = 0
+    taken_over: dict[Node, Node] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Region:
+    """The body of a loop or an arm of a branch: a schedule of its own, and memory in the arena."""
+
+    schedule: Schedule
+    # What has memory elsewhere: in a region nothing is wanted for itself.
+    outputs: list[Node]
+    memory: MemoryPlan = field(default_factory=MemoryPlan)
+    # The node whose memory holds that of the region.
+    room: Node | None = None
 
 
 @dataclass(eq=False)
@@ -101,3 +144,59 @@ class Call(Unit):
     @property
     def targets(self) -> list[Node]:
         return [] if self.target is None else [self.target]
+
+
+@dataclass(eq=False)
+class Moving:
+    """A value of a loop's body that lies elsewhere in every round.
+
+    At `base`, ((round + shift) & mask) * step bytes on; in the round `special` at `other`.
+    """
+
+    node: Node
+    base: tuple[Node, int]
+    step: int
+    shift: int = 0
+    mask: int = -1
+    special: int = -1
+    other: tuple[Node, int] | None = None
+
+
+@dataclass(eq=False, kw_only=True)
+class Loop(Unit):
+    """Rounds of a body, at most `limit`; with a condition, only while the first value is true."""
+
+    body: Region
+    moving: list[Moving]
+    limit: int
+    conditional: bool
+    results: list[Node]
+    # What is done once, after the last round, where the moving values are then.
+    leave: Region | None = None
+
+    @property
+    def targets(self) -> list[Node]:
+        return self.results
+
+    @property
+    def regions(self) -> list[Region]:
+        return [self.body] if self.leave is None else [self.body, self.leave]
+
+
+@dataclass(eq=False, kw_only=True)
+class Branch(Unit):
+    """One of two regions: the first if `condition`, a stored bool, is true."""
+
+    condition: tuple[Node, int]
+    arms: tuple[Region, Region]
+    # For each output of a region the result whose memory it is to be in.
+    homes: dict[Node, Node]
+    results: list[Node]
+
+    @property
+    def targets(self) -> list[Node]:
+        return self.results
+
+    @property
+    def regions(self) -> list[Region]:
+        return list(self.arms)

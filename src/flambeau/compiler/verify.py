@@ -14,7 +14,7 @@ from flambeau.compiler.kernel import (
     Kernel,
     Section,
 )
-from flambeau.compiler.schedule import Schedule
+from flambeau.compiler.units import Schedule
 from flambeau.core import dtypes
 from flambeau.core.errors import VerificationError
 from flambeau.graph.node import Node, Spec

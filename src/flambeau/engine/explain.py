@@ -12,18 +12,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flambeau.core.settings import settings
 from flambeau.engine.flush import engine
 from flambeau.engine.speed import Speed, bandwidth, measure_speed
 from flambeau.graph import drawing
 from flambeau.graph.drawing import Picture
-from flambeau.graph.node import Node
 from flambeau.graph.subgraph import Subgraph
 from flambeau.runtime.buffers import allocate
-from flambeau.runtime.cpu.executor import Error, Pairs, Program, Step
+from flambeau.runtime.cpu.executor import Error, Program
 from flambeau.runtime.plan import Plan
+
+if TYPE_CHECKING:
+    from flambeau.compiler.linking import Linked
 
 
 @dataclass
@@ -66,8 +68,11 @@ class PlanReport:
         """The time of all its kernels."""
         return sum(kernel.seconds for kernel in self.kernels)
 
-    def graph(self) -> str:
-        """A picture of its operations in their kernels, for graphviz (the DOT language)."""
+    def graph(self, overview: bool = False) -> str:
+        """A picture of its operations in their kernels, for graphviz (the DOT language).
+
+        `overview` draws a kernel as one box.
+        """
         title = (
             f"{self.recorded} operations in {len(self.kernels)} kernels, "
             f"{self.seconds * 1e6:.1f} µs, {self.peak_bytes} bytes beside its inputs"
@@ -77,6 +82,8 @@ class PlanReport:
             f"{kernel.seconds * 1e6:.1f} µs, {kernel.nbytes} bytes moved"
             for number, kernel in enumerate(self.kernels, 1)
         ]
+        if overview:
+            return drawing.dot_text(drawing.overview(self.picture, captions), title, ())
         return drawing.dot_text(self.picture, title, captions)
 
 
@@ -118,53 +125,45 @@ def explain() -> Iterator[Explanation]:
     [1]
     """
     # Only now, as the compiler takes a while to load.
-    from flambeau.compiler import plan as compiler
     from flambeau.compiler.computed import groups
     from flambeau.compiler.cost import cost
+    from flambeau.compiler.plan import describe
 
-    def link(units: Sequence[Any], result: Any, outputs: Sequence[Node], *parts: Any) -> Program:
-        kernels = [Kernel(compiler.describe(unit), *cost(unit)) for unit in units]
-        picture = drawing.draw(groups(units), set(outputs))
-        return _TimedProgram(kernels, result.declined, picture, *parts)
+    def timed(linked: Linked) -> Program:
+        units = [unit for unit, _ in linked.steps]
+        kernels = [Kernel(describe(unit), *cost(unit)) for unit in units]
+        picture = drawing.draw(groups(units), set(linked.outputs))
+        return _TimedProgram(kernels, picture, linked)
 
     explanation = Explanation()
-    plans, log = engine.plans, engine.statistics.log
-    engine.plans, engine.statistics.log = OrderedDict(), []
-    compiler.linkers.append(link)
+    plans, log, program = engine.plans, engine.statistics.log, engine.program
+    engine.plans, engine.statistics.log, engine.program = OrderedDict(), [], timed
     try:
         yield explanation
     finally:
-        compiler.linkers.pop()
         explanation.plans = _reports(engine.statistics.log, engine.plans)
-        engine.plans, engine.statistics.log = plans, log
+        engine.plans, engine.statistics.log, engine.program = plans, log, program
 
 
 class _TimedProgram(Program):
-    """A program that runs its steps one after another and notes how long each takes."""
+    """A program that runs its kernels one after another and notes how long each takes.
 
-    def __init__(
-        self,
-        kernels: list[Kernel],
-        declined: list[str],
-        picture: Picture,
-        steps: Sequence[Step],
-        table: Sequence[int],
-        slot_count: int,
-        gather: Pairs,
-        arena: Pairs,
-        arena_bytes: int,
-        scratch_bytes: int,
-    ) -> None:
+    A loop or a branch counts as one kernel.
+    """
+
+    def __init__(self, kernels: list[Kernel], picture: Picture, linked: Linked) -> None:
         super().__init__((), (), 0, (), (), 0, 0)
         # The steps share one arena, whose addresses are further slots of each.
-        self.offsets = [offset for _, offset in arena]
-        self.arena_bytes, self.scratch_bytes = arena_bytes, scratch_bytes
-        places = [(position, slot_count + n) for n, (position, _) in enumerate(arena)]
+        self.offsets = [offset for _, offset in linked.arena]
+        self.arena_bytes, self.scratch_bytes = linked.arena_bytes, linked.scratch_bytes
+        count = linked.slot_count
+        places = [(position, count + n) for n, (position, _) in enumerate(linked.arena)]
+        count, gather = count + len(places), [*linked.gather, *places]
         self.parts = [
-            Program([one], table, slot_count + len(arena), [*gather, *places], (), 0, scratch_bytes)
-            for one in steps
+            Program(steps, linked.table, count, gather, (), 0, self.scratch_bytes)
+            for _, steps in linked.steps
         ]
-        self.kernels, self.declined, self.picture = kernels, declined, picture
+        self.kernels, self.declined, self.picture = kernels, linked.schedule.declined, picture
         # Replays of captured functions included.
         self.runs = 0
         # What starting a program costs: the quickest start of one without steps.

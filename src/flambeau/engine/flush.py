@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,16 +18,22 @@ from flambeau.core.context import context
 from flambeau.engine.capture import interrupt
 from flambeau.engine.liveness import live_positions
 from flambeau.engine.reference import evaluate
+from flambeau.graph.body import BodyTrace
 from flambeau.graph.node import FREED, Node
 from flambeau.graph.op import PARAMETER, SCALAR, Alias
 from flambeau.graph.recording import Recording, current, on_recordings
 from flambeau.graph.subgraph import inlined
 from flambeau.graph.writes import undo_writes
 from flambeau.runtime.buffers import allocate
-from flambeau.runtime.cpu.executor import background
+from flambeau.runtime.cpu.executor import Program, background
 from flambeau.runtime.plan import Fault, Plan, explain_fault
 
 MOST_PLANS = 1024
+_NO_VALUE = (
+    "a value is looked at in a function given to scan, while_loop or cond, where there is none: it "
+    "is recorded once, and done later. Choose by values with flambeau.where or flambeau.cond, and "
+    "return what you want to look at"
+)
 
 
 @dataclass
@@ -43,6 +50,8 @@ class Engine:
     """The plan cache, least recently used first."""
 
     plans: OrderedDict[Any, Plan] = field(default_factory=OrderedDict)
+    # Makes programs in the compiler's stead, to look at them or to time them.
+    program: Callable[[Any], Program] | None = None
     statistics: Statistics = field(default_factory=Statistics)
 
     def find(self, key: Any) -> Plan | None:
@@ -50,6 +59,24 @@ class Engine:
         # To hash the key once more takes as long as finding it; the order matters once it is full.
         if plan is not None and 2 * len(self.plans) > MOST_PLANS:
             self.plans.move_to_end(key)
+        return plan
+
+    def compile(
+        self,
+        nodes: Sequence[Node],
+        leaves: Sequence[Node],
+        wanted: Sequence[Node],
+        dead: set[Node],
+        key: Any,
+    ) -> Plan:
+        """A new plan, kept under `key`."""
+        # Only here: a program that computes nothing need not load the compiler.
+        from flambeau.compiler.plan import compile_plan
+
+        how = {} if self.program is None else {"make": self.program}
+        plan = compile_plan(nodes, leaves, wanted, dead, **how)
+        self.statistics.compiled += 1
+        self.keep(key, plan)
         return plan
 
     def keep(self, key: Any, plan: Plan) -> None:
@@ -77,6 +104,8 @@ def flush() -> None:
     if recording is None or not recording.nodes:
         background.finish()
         return
+    if isinstance(recording, BodyTrace):
+        raise RuntimeError(_NO_VALUE)
     if context.capture is not None:
         interrupt("a value was looked at")
     execute(recording)
@@ -93,6 +122,13 @@ def execute(recording: Recording, *, beside: bool = False) -> Plan | None:
             return None
         recording.taken = True
         return _run_or_undo(recording, beside)
+
+
+def discard(recording: Recording) -> None:
+    """Forget what was recorded, and undo its in-place writes."""
+    if context.recording is recording:
+        context.recording = None
+    _undo_from(recording, 0)
 
 
 def take_over(recording: Recording) -> None:
@@ -134,6 +170,11 @@ def compute(node: Node) -> Node:
         if base.op is SCALAR:
             _store_scalar(base)
         else:
+            if isinstance(context.recording, BodyTrace) and base.recording in (
+                None,
+                context.recording,
+            ):
+                raise RuntimeError(_NO_VALUE)
             if base.recording is None:
                 current().append_again(base)
             elif base.recording is not context.recording:
@@ -159,14 +200,9 @@ def run(recording: Recording, beside: bool) -> Plan:
     engine.statistics.flushes += 1
     plan = engine.find(key)
     if plan is None:
-        # Only here: a program that computes nothing need not load the compiler.
-        from flambeau.compiler.plan import compile_plan
-
         results = [nodes[position] for position in wanted]
         dying = {leaves[number] for number in dead}
-        plan = compile_plan(inlined(nodes), leaves, results, dying)
-        engine.statistics.compiled += 1
-        engine.keep(key, plan)
+        plan = engine.compile(inlined(nodes), leaves, results, dying, key)
     if engine.statistics.log is not None:
         engine.statistics.log.append(plan)
     buffers = plan.run(leaves, beside=beside)

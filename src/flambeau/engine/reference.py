@@ -15,6 +15,7 @@ import numpy as np
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
 from flambeau.core.errors import VerificationError
+from flambeau.graph.body import Body
 from flambeau.graph.node import Node, Spec
 from flambeau.graph.op import SCALAR, Op
 from flambeau.ops.elementwise_base import from_bfloat16, stored
@@ -44,6 +45,15 @@ def evaluate_with(op: Op, arrays: Sequence[np.ndarray], parameters: dict[str, An
     specs = [Spec.of(one.shape, kind_of(one)) for one in arrays]
     shape, kind = op.infer(*specs, **parameters)
     return _apply(op, arrays, parameters, Spec.of(tuple(shape), kind))
+
+
+def evaluate_body(body: Body, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The results of a body for stored arrays."""
+    made: list[np.ndarray] = []
+    for op, attributes, spec, sources in body.steps:
+        given = [made[one] if one >= 0 else arrays[~one] for one in sources]
+        made.append(_apply(op, given, op.named(attributes), spec))
+    return [made[one] if one >= 0 else arrays[~one] for one in body.numbers]
 
 
 def kind_of(array: np.ndarray) -> dtype:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flambeau.core.errors import VerificationError
+from flambeau.core.errors import TooManyRounds, VerificationError
 
-INDEX, ZERO_DIVISION, OUT_OF_BOUNDS = 1, 2, 3
+INDEX, ZERO_DIVISION, OUT_OF_BOUNDS, ROUNDS = 1, 2, 3, 4
 
 
 def exception(code: int, value: int, bound: int, where: str = "") -> Exception:
@@ -16,4 +16,6 @@ def exception(code: int, value: int, bound: int, where: str = "") -> Exception:
         return RuntimeError(f"ZeroDivisionError{at}")
     if code == OUT_OF_BOUNDS:
         return VerificationError(f"element {value} of {bound} was about to be accessed{at}")
+    if code == ROUNDS:
+        return TooManyRounds(f"a loop has more than the {bound} rounds it was given memory for{at}")
     raise AssertionError(f"unknown fault code {code}")

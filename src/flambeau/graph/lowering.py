@@ -94,3 +94,15 @@ class StepBuilder(Protocol):
     def kernel(self, call: Any) -> None:
         """Add a compiler.units.Call."""
         ...
+
+    def region(self, nodes: Sequence[Node], wanted: Sequence[Node]) -> Any:
+        """A compiler.units.Schedule of its own, for nodes that read what is stored here."""
+        ...
+
+    def part(self) -> Any:
+        """A StepBuilder for another schedule, of steps that read what is stored here."""
+        ...
+
+    def add(self, unit: Any) -> None:
+        """Add a compiler.units.Unit that makes its targets."""
+        ...

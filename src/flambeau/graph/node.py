@@ -95,7 +95,8 @@ class Node:
         self.recording: Any = None
         self.position = -1
         self.hooks: Any = None
-        # What autograd finds behind an alias: a tensor to accumulate into, or a Function call.
+        # What autograd finds behind an alias: a tensor to accumulate into, or a Function call; and
+        # behind a loop's results a list of values that their gradient reads.
         self.owner: Any = None
 
     @property

@@ -7,7 +7,7 @@ means in NumPy (`numpy`), how it is lowered (by its class, below), and gives `sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -135,6 +135,33 @@ class Template(Op):
         raise NotImplementedError(f"{self.name} has no steps")
 
 
+class Joint(Template):
+    """An op of several results: a node for each, with its number as the last attribute.
+
+    Nodes of the same inputs and attributes but for that are results of one evaluation. Each has a
+    tuple of inputs of its own, as the uses of a node are counted by its references.
+    """
+
+    def lower(self, builder: StepBuilder, node: Node, results: dict[int, Node]) -> None:
+        """Add what makes `results`, by number; `node` is one of them."""
+        raise NotImplementedError(f"{self.name} has no steps")
+
+    def result_count(self, **parameters: Any) -> int:
+        """How many results there are."""
+        raise NotImplementedError(f"{self.name} does not say how many results it has")
+
+    def gradient(self, grad: Node, node: Node, **parameters: Any) -> tuple[Node | None, ...]:
+        grads: list[Node | None] = [None] * self.result_count(**parameters)
+        grads[parameters["number"]] = grad
+        return tuple(self.gradients(grads, node, **parameters))
+
+    def gradients(
+        self, grads: Sequence[Node | None], node: Node, **parameters: Any
+    ) -> Sequence[Node | None]:
+        """The gradient of each input, given those of the results; `node` is one of them."""
+        raise RuntimeError(f"derivative for '{self.name}' is not implemented")
+
+
 class Alias(Op):
     """The same value under another handle; costs nothing at run time."""
 
@@ -157,7 +184,7 @@ class Alias(Op):
 class Leaf(Op):
     """A value that was not computed: data in a buffer, or a Python scalar."""
 
-    parameters = ("value",)
+    parameters: ClassVar[tuple[str, ...]] = ("value",)
 
     def infer(self, *inputs: Spec, **parameters: Any) -> tuple[Shape, dtype]:
         raise AssertionError("leaves are not recorded")
@@ -178,6 +205,16 @@ class Scalar(Leaf):
     name = "scalar"
 
 
+class Inner(Leaf):
+    """What a body, traced by itself, is given; it has a value only where the body is run."""
+
+    name = "inner"
+    parameters = ()
+
+    def gradient(self, grad: Node, node: Node, **parameters: Any) -> tuple[Node | None, ...]:
+        return ()
+
+
 class Parameter(Alias):
     """The current value of a tensor whose gradient is asked for: where `backward` ends."""
 
@@ -191,4 +228,5 @@ class Detach(Alias):
     differentiable = False
 
 
-DATA, SCALAR, PARAMETER, DETACH = Data(), Scalar(), Parameter(), Detach()
+DATA, SCALAR, INNER = Data(), Scalar(), Inner()
+PARAMETER, DETACH = Parameter(), Detach()

@@ -18,7 +18,7 @@ from flambeau.core.dtypes import dtype
 from flambeau.core.live import Live
 from flambeau.core.settings import settings
 from flambeau.graph.node import Memory, Node, Spec, user_location
-from flambeau.graph.op import DATA, PARAMETER, SCALAR, Alias, Op
+from flambeau.graph.op import DATA, INNER, PARAMETER, SCALAR, Alias, Op
 from flambeau.graph.subgraph import SUBGRAPH, Subgraph
 from flambeau.graph.writes import Write
 
@@ -173,6 +173,11 @@ class Recording:
                 for one in map(behind, node.inputs)
                 if one.recording is not self and one.buffer is None and one.op is not SCALAR
             ]
+            if node.op is INNER:
+                raise RuntimeError(
+                    "a tensor that a function given to scan, while_loop or cond made is used "
+                    "outside of it, where it has no value; have the function return it"
+                )
             if node.recording is not self and not missing:
                 if node.op is SUBGRAPH:
                     # `uses` counts a tuple of inputs once, so it must not be shared any more.

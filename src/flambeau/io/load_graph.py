@@ -10,9 +10,11 @@ import numpy as np
 
 from flambeau.core.context import context
 from flambeau.engine.flush import compute, engine, flush
+from flambeau.graph.body import Body, BodyTrace, close, inner
 from flambeau.graph.node import Node, Spec
 from flambeau.graph.recording import Recording, data, record, scalar
-from flambeau.io.graph_file import Graph, Result, Value, read_graph
+from flambeau.graph.subgraph import tracing
+from flambeau.io.graph_file import Graph, Inside, Result, Value, read_graph
 from flambeau.io.op_table import OPS, check_arguments
 from flambeau.ops.indexing import INDEX, INDEX_PUT, WRAP_INDEX, check_range
 from flambeau.ops.shape import EXPAND
@@ -169,16 +171,42 @@ def _node(graph: Graph, value: Value, nodes: list[Node]) -> Node:
         elif int(value.what) != value.what:
             raise ValueError(f"no number of type {value.dtype}")
         return scalar(value.what, value.dtype)
+    return _operation(value, nodes)
+
+
+def _operation(value: Value, nodes: list[Node]) -> Node:
     op = OPS.get(value.what)
     if op is None:
         raise ValueError("unknown op")
     if any(not 0 <= one < len(nodes) for one in value.inputs):
         raise ValueError(f"its inputs {list(value.inputs)} are not all values before it")
     inputs = [nodes[one] for one in value.inputs]
-    check_arguments(op, [one.spec for one in inputs], dict(value.attributes))
+    attributes: dict[str, Any] = {
+        key: _body(one) if isinstance(one, Inside) else one for key, one in value.attributes.items()
+    }
+    check_arguments(op, [one.spec for one in inputs], attributes)
     if op in (INDEX, INDEX_PUT):
-        inputs = _with_checked_indices(inputs, value.attributes["dims"])
-    return record(op, tuple(inputs), tuple(value.attributes.values()))
+        inputs = _with_checked_indices(inputs, attributes["dims"])
+    return record(op, tuple(inputs), tuple(attributes.values()))
+
+
+def _body(inside: Inside) -> Body:
+    """What a loop or a branch runs, recorded anew like all else."""
+    trace = BodyTrace()
+    nodes: list[Node] = []
+    with tracing(trace):
+        for number, value in enumerate(inside.values):
+            spec = Spec.of(value.shape, value.dtype)
+            node = inner(spec) if value.kind == "input" else _operation(value, nodes)
+            if node.spec is not spec:
+                raise ValueError(f"value {number} of a body: it is {node.spec}, not {spec}")
+            nodes.append(node)
+    if any(not 0 <= one < len(nodes) for one in inside.results):
+        raise ValueError(f"the results {list(inside.results)} of a body are not all its values")
+    given = [node for node, one in zip(nodes, inside.values, strict=True) if one.kind == "input"]
+    body, _ = close(trace, given, [nodes[one] for one in inside.results])
+    trace.release()
+    return body
 
 
 def _with_checked_indices(inputs: list[Node], dims: tuple[int, ...]) -> list[Node]:
@@ -214,16 +242,12 @@ def _computed(node: Node) -> Node:
 
 def _plan(recording: Recording, outputs: list[Node]) -> Plan:
     """The plan that computes these nodes; a known one if there is one."""
-    from flambeau.compiler.plan import compile_plan  # noqa: PLC0415 - as in engine/flush.py
-
     wanted = tuple(sorted({one.position for one in outputs}))
     key = (*recording.key(), wanted, ())
     plan = engine.find(key)
     if plan is None:
         results = [recording.nodes[position] for position in wanted]
-        plan = compile_plan(recording.nodes, recording.leaves, results, set())
-        engine.statistics.compiled += 1
-        engine.keep(key, plan)
+        plan = engine.compile(recording.nodes, recording.leaves, results, set(), key)
     return plan
 
 

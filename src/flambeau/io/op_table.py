@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from flambeau.autograd import branch, while_loop
+from flambeau.autograd import scan as scan_loop
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
 from flambeau.core.shapes import Shape
+from flambeau.graph.body import Body
 from flambeau.graph.node import Spec
 from flambeau.graph.op import Op, Reduction
 from flambeau.ops import (
@@ -41,6 +44,7 @@ from flambeau.ops.elementwise_base import Pointwise
 _MODULES = (
     algebra, comparison, division, exponential, extrema, indexing, logic, matmul, power,
     reduction, rounding, scan, selection, shape, sorting, special, strided, trigonometric,
+    scan_loop, while_loop, branch,
 )  # fmt: skip
 
 OPS: dict[str, Op] = {
@@ -48,9 +52,12 @@ OPS: dict[str, Op] = {
 }
 
 _WHOLE, _FLAG, _WHOLES, _DTYPE = "a whole number", "true or false", "whole numbers", "a dtype"
+_BODY = "a body"
 # What an attribute of this name is, whichever op's it is.
 _ATTRIBUTES = {
-    "accumulate": _FLAG, "after": _WHOLES, "before": _WHOLES, "count": _WHOLE,
+    "accumulate": _FLAG, "after": _WHOLES, "before": _WHOLES, "body": _BODY, "carries": _WHOLE,
+    "count": _WHOLE, "length": _WHOLE, "limit": _WHOLE, "number": _WHOLE, "otherwise": _BODY,
+    "then": _BODY, "walked": _WHOLE,
     "descending": _FLAG, "dim": _WHOLE, "dims": _WHOLES, "kind": _DTYPE, "largest": _FLAG,
     "lowest": _WHOLE, "offset": _WHOLE, "reverse": _FLAG, "shape": _WHOLES, "size": _WHOLE,
     "sizes": _WHOLES, "starts": _WHOLES, "steps": _WHOLES, "strides": _WHOLES,
@@ -66,6 +73,10 @@ def check_arguments(op: Op, inputs: Sequence[Spec], attributes: dict[str, Any]) 
         if not _is(value, _ATTRIBUTES[name]):
             raise ValueError(f"'{name}' has to be {_ATTRIBUTES[name]}, found {value!r:.200}")
     count = op.arity if isinstance(op, Pointwise) else _COUNTS.get(op.name)
+    if "body" in attributes:
+        count = len(attributes["body"].inputs)
+    if "then" in attributes:
+        count = len(attributes["then"].inputs) + 1
     if count is None and not inputs:
         raise ValueError("it takes at least one input")
     if count is not None and len(inputs) != count:
@@ -83,13 +94,16 @@ def _is(value: Any, kind: str) -> bool:
         return type(value) is bool
     if kind is _DTYPE:
         return isinstance(value, dtype)
+    if kind is _BODY:
+        return isinstance(value, Body)
     return type(value) is tuple and all(_is(one, _WHOLE) for one in value)
 
 
 # For the other ops, at least one.
 _COUNTS = {
     "amax": 1, "amin": 1, "any": 1, "all": 1, "argsort": 1, "as_strided": 1,
-    "as_strided_scatter": 2, "expand": 1, "iota": 0, "matmul": 2, "pad": 2, "permute": 1,
+    "as_strided_scatter": 2, "expand": 1, "iota": 0, "matmul": 2, "next_round": 1, "pad": 2,
+    "permute": 1,
     "prod": 1, "recurrence": 2, "reshape": 1, "running_extreme": 1, "slice": 1, "sum": 1,
     "wrap_index": 1,
 }  # fmt: skip
@@ -170,23 +184,47 @@ def _logical(x: Spec, dims: Shape) -> bool:
     return _fold(x, dims) and x.dtype is dtypes.bool
 
 
+def _scan(*inputs: Spec, body: Body, carries: int, walked: int, **named: Any) -> bool:
+    fits = min(carries, walked) >= 0 and carries + walked <= len(body.inputs) == len(inputs)
+    count = len(body.results) + carries
+    return fits and named["length"] > 0 and carries <= len(body.results) and _is_in(named, count)
+
+
+def _while(*inputs: Spec, body: Body, carries: int, limit: int, **named: Any) -> bool:
+    fits = 0 < carries == len(body.results) and carries <= len(body.inputs) == len(inputs)
+    return fits and limit >= -1 and _is_in(named, carries * (1 if limit < 0 else 2))
+
+
+def _branch(*inputs: Spec, then: Body, otherwise: Body, **named: Any) -> bool:
+    return len(inputs) == len(then.inputs) + 1 and _is_in(named, len(then.results))
+
+
+def _is_in(named: dict[str, Any], count: int) -> bool:
+    """Whether there is a result of this number."""
+    return 0 <= int(named["number"]) < count
+
+
 _CHECKS: dict[str, Callable[..., bool]] = {
     "all": _logical,
     "any": _logical,
     "argsort": lambda x, descending: len(x.shape) > 0,
     "as_strided": _as_strided,
     "as_strided_scatter": _as_strided_scatter,
+    "branch": _branch,
     "cat": _cat,
     "expand": _expand,
     "index": _index,
     "index_put": _index_put,
     "iota": lambda count: count >= 0,
     "matmul": lambda a, b: len(a.shape) == len(b.shape) >= 2,
+    "next_round": lambda x, limit: x.shape == () and x.dtype is dtypes.int64 and limit > 0,
     "pad": _pad,
     "permute": _permute,
     "recurrence": lambda a, b, dim, reverse: a is b and _is_dim(a, dim),
     "reshape": _reshape,
     "running_extreme": lambda x, dim, largest: _is_dim(x, dim),
+    "scan": _scan,
     "slice": _slice,
+    "while": _while,
     "wrap_index": lambda x, size, lowest: size >= 0 and lowest in (0, -size),
 }

@@ -108,6 +108,7 @@ from flambeau.tensor.comparison import (
     ne,
 )
 from flambeau.tensor.compiled import compile
+from flambeau.tensor.control_flow import cond, scan, while_loop
 from flambeau.tensor.conversion import (
     UntypedStorage,
     is_complex,

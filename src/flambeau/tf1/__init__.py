@@ -67,6 +67,7 @@ from flambeau.tf1.assigning import (
     scatter_sub,
     scatter_update,
 )
+from flambeau.tf1.branching import case, cond
 from flambeau.tf1.building import (
     add_to_collection,
     constant,
@@ -177,6 +178,7 @@ from flambeau.tf1.graph import (
     reset_default_graph,
 )
 from flambeau.tf1.hosting import py_func
+from flambeau.tf1.looping import while_loop
 from flambeau.tf1.nothing import group, no_op
 from flambeau.tf1.nothing import tuple_of as tuple
 from flambeau.tf1.products import (
@@ -218,6 +220,7 @@ from flambeau.tf1.reductions import (
     reduce_prod,
     reduce_sum,
 )
+from flambeau.tf1.scanning import foldl, foldr, map_fn, scan
 from flambeau.tf1.scopes import (
     AUTO_REUSE,
     VariableScope,

@@ -9,6 +9,7 @@ import numpy as np
 
 from flambeau.autograd.aliases import CLONE
 from flambeau.core.context import context
+from flambeau.core.errors import TooManyRounds
 from flambeau.graph.recording import parameter, record
 from flambeau.tensor.generator import Generator
 from flambeau.tensor.tensor import Tensor as Value
@@ -43,6 +44,11 @@ class State(Protocol):
 
     def generator(self, operation: Operation) -> Generator:
         """What a random operation draws from."""
+        ...
+
+    @property
+    def rounds(self) -> int:
+        """For how many rounds a loop whose gradient is asked for has memory."""
         ...
 
 
@@ -124,6 +130,8 @@ class Evaluation:
             else:
                 inputs = self._operands(operation)
                 results = _computed(operation, inputs)
+        except TooManyRounds:
+            raise
         except (RuntimeError, IndexError, ValueError, TypeError) as error:
             raise errors.InvalidArgumentError(None, operation, str(error)) from error
         for tensor, value in zip(operation.outputs, results, strict=True):

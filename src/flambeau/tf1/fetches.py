@@ -70,6 +70,9 @@ class Request:
             raise ValueError(
                 f"Fetch argument {fetch!r} cannot be interpreted as a Tensor. ({text})"
             ) from None
+        operation = found if isinstance(found, Operation) else found.op
+        if operation.frame is not None:
+            raise ValueError(f"Operation {operation.name!r} has been marked as not fetchable.")
         if isinstance(found, Operation):
             self.targets.append(found)
             return _nothing

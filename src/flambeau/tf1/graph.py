@@ -44,6 +44,8 @@ class Operation:
         self.attributes = attributes
         self.control_inputs = control_inputs
         self.device = graph.current_device
+        # The body of a loop or a branch that it is a part of.
+        self.frame: Frame | None = graph.frame
         self.number = len(graph.operations)
         self.source: tuple[CodeType, int] | None = user_location()
         try:
@@ -203,6 +205,8 @@ class Graph:
         self._scope = ""
         self._controls: list[tuple[Operation, ...]] = []
         self._devices: list[str] = []
+        # The body of a loop or a branch that is being made.
+        self.frame: Frame | None = None
         # What front-end modules keep for this graph, such as the open variable scope.
         self.notes: dict[str, Any] = {}
 
@@ -221,6 +225,11 @@ class Graph:
         for one in inputs:
             if one.graph is not self:
                 raise ValueError(f"{one} must be from the same graph as '{name or kind.name}'.")
+            if one.op.frame is not None and not one.op.frame.holds(self.frame):
+                raise ValueError(
+                    f"Cannot use '{one.op.name}' as input to '{name or kind.name}' because "
+                    f"'{one.op.name}' is in {one.op.frame.kind}."
+                )
         controls = tuple(dict.fromkeys([one for group in self._controls for one in group]))
         name = name or kind.name
         if name.endswith("/"):  # a scope's own name, entered again
@@ -232,6 +241,16 @@ class Graph:
         self.operations.append(operation)
         self._by_name[name] = operation
         return operation
+
+    @contextmanager
+    def within(self, frame: Frame | None) -> Iterator[None]:
+        """Operations made inside are a part of `frame`, after nothing that is outside of it."""
+        before, self.frame = self.frame, frame
+        try:
+            with self.control_dependencies(None):
+                yield
+        finally:
+            self.frame = before
 
     def check_not_finalized(self) -> None:
         """RuntimeError if the graph may not change any more."""
@@ -421,6 +440,23 @@ class Graph:
         """Empty the list."""
         self.check_not_finalized()
         self._collections.pop(name, None)
+
+
+class Frame:
+    """The body of a loop or a branch: operations that are run on values it is given."""
+
+    def __init__(self, kind: str, outer: Frame | None) -> None:
+        # What it belongs to, in words: "a while loop".
+        self.kind = kind
+        self.outer = outer
+        self.given: list[Tensor] = []
+        self.results: list[Tensor] = []
+
+    def holds(self, other: Frame | None) -> bool:
+        """Whether another one is this, or inside of it."""
+        while other is not None and other is not self:
+            other = other.outer
+        return other is self
 
 
 class GraphKeys:

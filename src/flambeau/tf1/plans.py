@@ -11,12 +11,11 @@ import numpy as np
 
 from flambeau.core.context import context
 from flambeau.engine import capture as capturing
-from flambeau.engine.flush import flush
+from flambeau.engine.flush import discard, flush
 from flambeau.graph import faults
 from flambeau.graph.node import Spec, describe_location
 from flambeau.graph.op import DETACH
-from flambeau.graph.recording import Recording, data, record
-from flambeau.graph.writes import undo_writes
+from flambeau.graph.recording import data, record
 from flambeau.runtime.cpu.executor import background
 from flambeau.runtime.plan import Fault
 from flambeau.tensor.feed import Feed
@@ -105,6 +104,8 @@ class Plan:
             try:
                 buffers["output"], buffers["leaf"] = self._feed.run(given)
             except Fault as fault:
+                if fault.code == faults.ROUNDS:
+                    return None
                 where = describe_location(self._lines[fault.position])
                 error = faults.exception(fault.code, fault.value, fault.bound, where)
                 raise errors.InvalidArgumentError(None, None, str(error)) from None
@@ -204,7 +205,7 @@ class Run:
             yield
         except BaseException:
             if context.recording is not None:
-                _take_back(context.recording)
+                discard(context.recording)
             self._variables.forget_all_but(initialized)
             raise
 
@@ -226,11 +227,3 @@ class Run:
         for one in tensors:
             results.add(one, evaluation.value(one))
         return results
-
-
-def _take_back(recording: Recording) -> None:
-    """Forget what was recorded, and undo its writes."""
-    context.recording = None
-    undo_writes(recording.writes)
-    for node in recording.nodes:
-        node.recording = None

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from flambeau.core.context import context
+from flambeau.core.errors import TooManyRounds
 from flambeau.engine.flush import flush
 from flambeau.tf1 import errors
 from flambeau.tf1.feeding import check_shape, fed_array, fed_tensor
@@ -107,7 +108,7 @@ class Session:
                     request.in_vain = 0
                     return request.answer(values)
             try:
-                return request.answer(self._evaluated(request, feeds, signature))
+                return request.answer(self._with_memory(request, feeds, signature))
             except (IndexError, RuntimeError) as error:
                 # What only the values can show to be wrong, such as a bad index.
                 raise errors.InvalidArgumentError(None, None, str(error)) from error
@@ -159,6 +160,15 @@ class Session:
         return feeds
 
     # ------------------------------------------------------------------ the first time
+
+    def _with_memory(self, request: Request, feeds: Feeds, signature: Any) -> list[Any]:
+        """Run, again and again if it takes more rounds of a loop than there is memory for."""
+        while True:
+            try:
+                return self._evaluated(request, feeds, signature)
+            except TooManyRounds:
+                self._variables.rounds *= 2
+                request.plans.clear()
 
     def _evaluated(self, request: Request, feeds: Feeds, signature: Any) -> list[Any]:
         """Run without a plan, and keep one for the next time if there can be one."""

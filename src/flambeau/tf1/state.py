@@ -15,6 +15,8 @@ from flambeau.tf1.graph import Operation
 from flambeau.tf1.shapes import compatible, describe
 from flambeau.tf1.values import aside
 
+FIRST_ROUNDS = 32
+
 
 class Variables:
     """The variables' values, by the operations that stand for them; and random generators."""
@@ -25,6 +27,8 @@ class Variables:
         self.initialized: set[Operation] = set()
         self._generators: dict[Operation, Generator] = {}
         self._new: list[Operation] = []
+        # For how many rounds the loops whose gradients are asked for have memory.
+        self.rounds = FIRST_ROUNDS
 
     def has(self, variable: Operation) -> bool:
         """Whether the variable has a value."""

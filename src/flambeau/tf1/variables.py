@@ -60,8 +60,8 @@ class Variable:
         graph = get_default_graph()
         self.trainable = trainable
         self.constraint = constraint
-        # Where the program is inside of a block of control dependencies, state is not.
-        with graph.control_dependencies(None), graph.name_scope(name or "Variable") as scope:
+        # Where the program is inside of control dependencies, a loop or a branch, state is not.
+        with graph.within(None), graph.name_scope(name or "Variable") as scope:
             value = initial_value
             if callable(value):
                 with graph.name_scope("Initializer"):

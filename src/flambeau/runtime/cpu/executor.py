@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import ctypes
 import functools
 import itertools
@@ -39,6 +40,11 @@ class Step(NamedTuple):
     grain: float  # items, or the part of one, that take about 5 microseconds
     wave: int
     check: bool  # it may report an error, which must stop the program before the next wave
+    # What comes after its wave: that wave or the next one there is, -1 for the following; and
+    # where its first argument may be 0 by then, what comes in that case. So programs loop.
+    then: int = -1
+    otherwise: int = -1
+    times: float = 1  # how often it runs, as far as that is known
 
 
 class Program:
@@ -109,11 +115,13 @@ class Program:
     def _share_out(self) -> None:
         """Cut the work into chunks for the present number of threads."""
         self._pool_version = pool.version
-        wave_at, step_at, to_share = self._waves_at, self._steps_at, 0.0
-        for wave in self._waves:
+        wave_at, step_at, to_share, total = self._waves_at, self._steps_at, 0.0, 0.0
+        labels = [wave[0].wave for wave in self._waves]
+        for number, wave in enumerate(self._waves):
             work = sum(step.total / step.grain for step in wave)
             shared = pool.threads > 1 and work >= _WORTH_SHARING
-            to_share += work if shared else 0
+            total += work * wave[0].times
+            to_share += work * wave[0].times if shared else 0
             first_step, chunk = self._address_of(step_at), 0
             for step in wave:
                 items = _chunk_items(step, shared)
@@ -126,12 +134,12 @@ class Program:
                 step_at += layout.Step.WORDS
                 chunk = end
             check = any(step.check for step in wave)
-            words = [first_step, chunk, shared, check]
+            words = [first_step, chunk, shared, check, *_following(self._waves, labels, number)]
             self._words[wave_at : wave_at + len(words)] = words
             wave_at += layout.Wave.WORDS
         self._words[Record.SHARED] = to_share > 0
         self._words[Record.WAKE] = to_share >= _WORTH_WAKING
-        worthwhile = _WORTH_WAKING <= to_share <= _MOST_OVERLAPPED
+        worthwhile = to_share >= _WORTH_WAKING and total <= _MOST_OVERLAPPED
         self._overlaps = worthwhile and not self._checks
         if to_share:
             pool.start()
@@ -293,6 +301,18 @@ def native_function(name: str, result: Any, *arguments: Any) -> Callable[..., An
 def _by_wave(steps: Iterable[Step]) -> list[list[Step]]:
     busy = (step for step in steps if step.total)
     return [list(wave) for _, wave in itertools.groupby(busy, key=lambda step: step.wave)]
+
+
+def _following(
+    waves: Sequence[Sequence[Step]], labels: Sequence[int], number: int
+) -> tuple[int, int]:
+    """The places of the waves that may come after one; `labels` are what steps call them."""
+    then = max(step.then for step in waves[number])
+    otherwise = waves[number][0].otherwise
+    return (
+        number + 1 if then < 0 else bisect.bisect_left(labels, then),
+        -1 if otherwise < 0 else bisect.bisect_left(labels, otherwise),
+    )
 
 
 def _chunk_items(step: Step, shared: bool) -> int:

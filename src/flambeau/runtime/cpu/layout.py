@@ -58,7 +58,9 @@ class Wave:
     CHUNKS: Final = 1
     SHARED: Final = 2  # 1: hand chunks to the workers too
     CHECK: Final = 3  # 1: stop after it if a kernel has reported an error
-    WORDS: Final = 4
+    NEXT: Final = 4  # number of the wave that comes after it
+    OTHERWISE: Final = 5  # that if the first argument of its step is 0; -1: NEXT in any case
+    WORDS: Final = 8
 
 
 class Step:

@@ -351,7 +351,7 @@ def executor(name: str) -> str:
         with b.if_then(shared):
             _close_wave(f, pool)
         with b.if_then(f.is_zero(f.get(record, Record.RESUME))):
-            f.set(record, Record.POSITION, b.add(position, i64(1)))
+            f.set(record, Record.POSITION, _next_wave(f, wave))
             _check_error(f, record, status, f.get(wave, Wave.CHECK))
     with b.if_then(pooled):
         f.swap(pool, Pool.BUSY, i64(0))
@@ -406,6 +406,19 @@ def _enter_wave(f: _Function, record: ir.Value, position: ir.Value) -> ir.Value:
     f.set(record, Record.NEXT, f.get(record, Record.RESUME))
     f.set(record, Record.RESUME, i64(0))
     return b.inttoptr(address, WORDS)
+
+
+def _next_wave(f: _Function, wave: ir.Value) -> ir.Value:
+    """The number of the wave to go on with: a loop's or a branch's step decides by its argument."""
+    b = f.builder
+    following = f.variable(0)
+    b.store(f.get(wave, Wave.NEXT), following)
+    otherwise = f.get(wave, Wave.OTHERWISE)
+    with b.if_then(b.icmp_signed(">=", otherwise, i64(0))):
+        step = f.pointer(wave, Wave.FIRST_STEP)
+        with b.if_then(f.is_zero(f.get(f.pointer(step, Step.ARGS), 0))):
+            b.store(otherwise, following)
+    return b.load(following)
 
 
 def _open_wave(f: _Function, record: ir.Value, pool: ir.Value) -> None:
