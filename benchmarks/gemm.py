@@ -1,6 +1,6 @@
 """Times matrix products beside PyTorch's (MKL), kernel against kernel, and prints the ratios.
 
-python benchmarks/gemm.py [--points 60] [--rounds 9] [--dtype float32] [--json FILE]
+python benchmarks/gemm.py [--points 60] [--seed 3] [--rounds 9] [--dtype float32] [--json FILE]
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ class Point(NamedTuple):
         return f"{self.m}x{self.k}x{self.n} {self.transposes} {self.threads}"
 
 
-def sample(count: int, threads: Sequence[int]) -> list[Point]:
-    """A fixed sample of shapes and transposes, after the tutorial's."""
+def sample(count: int, threads: Sequence[int], seed: int = 3) -> list[Point]:
+    """Random points of the grid of shapes and transposes, after the tutorial's."""
     every = list(itertools.product(SIZES, SIZES, SIZES, TRANSPOSES))
-    chosen = [*TUTORIAL, *random.Random(3).sample(every, count)]
+    chosen = [*TUTORIAL, *random.Random(seed).sample(every, count)]
     return [Point(*one, number) for one in chosen for number in threads]
 
 
@@ -72,20 +72,23 @@ def program(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor, times: int) -> Pr
     """The product, `times` times over, each after the one before."""
     (m, k), n = a.shape, b.shape[1]
     problem = gemm.Problem(m, n, k, (0, *a.stride()), (0, *b.stride()), (0, n))
-    layouts = gemm.layout_of(m, k, *a.stride()), gemm.layout_of(k, n, *b.stride())
+    threads = flambeau.get_num_threads()
+    a_layout = gemm.layout_of(m, k, *a.stride())
     dtype = str(a.dtype).removeprefix("torch.")
-    spec = gemm.GemmSpec(dtype, gemm.tile_for(dtype, m, n, machine.lanes()), *layouts)
+    tile = gemm.tile_for(dtype, m, n, machine.lanes(), a_layout, threads)
+    spec = gemm.GemmSpec(dtype, tile, a_layout, gemm.layout_of(k, n, *b.stride()))
 
     def build(name: str) -> str:
         module = ir.Module(name)
-        gemm.emit_gemm(module, name, spec)
+        gemm.emit_gemm(module, name)
         return str(module)
 
-    plan = gemm.work_items(spec, problem, flambeau.get_num_threads())
-    code = kernels.get(f"benchmark {spec}", build)
+    plan = gemm.work_items(spec, problem, threads)
+    code = kernels.get("benchmark of gemm", build)
     steps = [Step(code, 0, plan.total, plan.grain, wave, False) for wave in range(times)]
-    table = gemm.arguments(problem, plan, a.data_ptr(), b.data_ptr(), c.data_ptr())
-    table += [kernels.get(str(one), one.build) if one else 0 for one in gemm.products(spec, plan)]
+    table = gemm.arguments(spec, problem, plan, a.data_ptr(), b.data_ptr(), c.data_ptr())
+    called = gemm.functions(spec, plan)
+    table += [0 if one is None else kernels.get(one.key, one.build) for one in called]
     return Program(steps, table, 0, [], [], 0, plan.scratch_bytes)
 
 
@@ -144,6 +147,7 @@ def show(results: dict[Point, tuple[float, float]], title: str, worst: int) -> N
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--points", type=int, default=60, help="shapes (%(default)s)")
+    options.add_argument("--seed", type=int, default=3, help="of the sample (%(default)s)")
     options.add_argument("--rounds", type=int, default=9, help="measurements (%(default)s)")
     options.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     options.add_argument("--dtype", default="float32", help="of all matrices (%(default)s)")
@@ -151,7 +155,7 @@ def main() -> None:
     options.add_argument("--json", type=Path, help="write the figures to this file")
     given = options.parse_args()
     dtype = getattr(torch, given.dtype)
-    points = sample(given.points, given.threads)
+    points = sample(given.points, given.threads, given.seed)
     results = {point: measure(point, dtype, given.rounds) for point in points}
     title = f"{given.dtype} products: microseconds, medians of {given.rounds} rounds"
     show(results, title, given.worst)

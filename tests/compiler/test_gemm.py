@@ -6,7 +6,7 @@ import ctypes
 import functools
 import itertools
 import mmap
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ import pytest
 from llvmlite import ir
 
 from flambeau.compiler.templates import gemm
-from flambeau.compiler.templates.gemm_micro import CHAIN, Product, Tile
-from flambeau.compiler.templates.gemm_pack import Element
+from flambeau.compiler.templates.gemm_element import Element
+from flambeau.compiler.templates.gemm_micro import CHAIN, Tile
+from flambeau.compiler.templates.gemm_slots import Function
 from flambeau.core import dtypes
 from flambeau.runtime.llvm import machine
 from flambeau.runtime.llvm.blocks import F32, splat
@@ -40,62 +41,63 @@ Matrix = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 libraries = []
 
 
+def load(text: str) -> int:
+    """The address of the function "f" of a module."""
+    libraries.append(machine.load_object(machine.compile_module(text), ["f"]))
+    return libraries[-1].address("f")
+
+
 @functools.cache
-def compiled(product: Product) -> int:
-    """The address of an inner product."""
-    code = machine.compile_module(product.build("product"))
-    libraries.append(machine.load_object(code, ["product"]))
-    return libraries[-1].address("product")
+def compiled(function: Function) -> int:
+    """The address of a function that the kernel calls."""
+    return load(function.build("f"))
 
 
-class Kernel:
-    """A compiled gemm."""
-
-    def __init__(self, spec: gemm.GemmSpec, epilogue: gemm.Epilogue | None = None) -> None:
-        self.spec = spec
-        module = ir.Module()
-        gemm.emit_gemm(module, "kernel", spec, epilogue)
-        self.library = machine.load_object(machine.compile_module(str(module)), ["kernel"])
-        kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 2, ctypes.c_void_p)
-        self.function = kind(self.library.address("kernel"))
-
-    def __call__(
-        self,
-        a: Matrix,
-        b: Matrix,
-        c: Matrix,
-        pack: tuple[bool, bool] | None = None,
-        cuts: int = 1,
-        extra: tuple[int, ...] = (),
-    ) -> None:
-        """Compute c = a @ b, three-dimensional all; in `cuts` runs of items, last run first."""
-        batch, m, k = a.shape
-        a_strides, b_strides, c_strides = (
-            tuple(stride // x.itemsize for stride in x.strides) for x in (a, b, c)
-        )
-        problem = gemm.Problem(m, b.shape[2], k, a_strides, b_strides, c_strides[:2], batch)
-        plan = gemm.work_items(self.spec, problem, cuts)
-        if pack is not None:
-            plan = replace(plan, pack_a=pack[0], pack_b=pack[1])
-        addresses = (x.ctypes.data for x in (a, b, c))
-        products = [0 if one is None else compiled(one) for one in gemm.products(self.spec, plan)]
-        args = [*gemm.arguments(problem, plan, *addresses), *products, *extra]
-        table = np.array(args, np.int64)
-        scratch, guard = guarded(plan.scratch_bytes)
-        # Whatever a former kernel left in the scratch must not matter.
-        scratch[:] = 0xFF
-        address = guard - -(-plan.scratch_bytes // 64) * 64
-        limits = np.linspace(0, plan.total, cuts + 1).astype(int)
-        for begin, end in reversed(list(itertools.pairwise(limits))):
-            self.function(table.ctypes.data, begin, end, address)
+@functools.cache
+def kernel() -> Callable[[int, int, int, int], None]:
+    """The kernel of all products."""
+    module = ir.Module()
+    gemm.emit_gemm(module, "f")
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 2, ctypes.c_void_p)
+    return kind(load(str(module)))
 
 
-kernel = functools.cache(Kernel)
+def multiply(
+    spec: gemm.GemmSpec,
+    a: Matrix,
+    b: Matrix,
+    c: Matrix,
+    cuts: int = 1,
+    epilogue: gemm.Epilogue | None = None,
+    extra: tuple[int, ...] = (),
+    pack: tuple[bool, bool] | None = None,
+) -> None:
+    """Compute c = a @ b, three-dimensional all; in `cuts` runs of items, last run first."""
+    batch, m, k = a.shape
+    a_strides, b_strides, c_strides = (
+        tuple(stride // x.itemsize for stride in x.strides) for x in (a, b, c)
+    )
+    problem = gemm.Problem(m, b.shape[2], k, a_strides, b_strides, c_strides[:2], batch)
+    plan = gemm.work_items(spec, problem, cuts, pack)
+    addresses = (x.ctypes.data for x in (a, b, c))
+    functions = [
+        0 if one is None else compiled(one) for one in gemm.functions(spec, plan, epilogue)
+    ]
+    args = [*gemm.arguments(spec, problem, plan, *addresses), *functions, *extra]
+    table = np.array(args, np.int64)
+    scratch, guard = guarded(plan.scratch_bytes)
+    # Whatever a former kernel left in the scratch must not matter.
+    scratch[:] = 0xFF
+    address = guard - -(-plan.scratch_bytes // 64) * 64
+    limits = np.linspace(0, plan.total, cuts + 1).astype(int)
+    for begin, end in reversed(list(itertools.pairwise(limits))):
+        kernel()(table.ctypes.data, begin, end, address)
 
 
 def spec_of(dtype: str, m: int, n: int, lanes: int = LANES[0], **more: Any) -> gemm.GemmSpec:
     """The spec of a product of this size."""
-    return gemm.GemmSpec(dtype, gemm.tile_for(dtype, m, n, lanes), **more)
+    tile = gemm.tile_for(dtype, m, n, lanes, more.get("a", "row"))
+    return gemm.GemmSpec(dtype, tile, **more)
 
 
 def guarded(size: int) -> tuple[Matrix, int]:
@@ -188,7 +190,7 @@ def run(
     cuts: int = 1,
 ) -> Matrix:
     c = empty(a.shape[0], a.shape[1], b.shape[2], spec.dtype)
-    kernel(spec)(matrix(a, spec.a), matrix(b, spec.b), c, pack, cuts)
+    multiply(spec, matrix(a, spec.a), matrix(b, spec.b), c, cuts, pack=pack)
     assert not gaps(c).any()
     return c
 
@@ -222,10 +224,24 @@ def test_every_dtype_agrees_with_numpy(dtype: str, b_layout: str) -> None:
             a, b = random((2, m, k), dtype), random((2, k, n), dtype, 1)
             exact = widened(a, dtype) @ widened(b, dtype)
             tile = Tile(2, 2, lanes * 4 // item_bytes(Element(dtype).compute))
-            spec = gemm.GemmSpec(dtype, tile, b=b_layout, batched=True)
+            spec = gemm.GemmSpec(dtype, tile, b=b_layout)
             # These sums are exact in the type computed in, so that only one rounding remains.
             expected = stored(exact, dtype)
             np.testing.assert_array_equal(run(spec, a, b, cuts=2), expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_part_has_the_bits_of_the_whole(layout: str, dtype: str) -> None:
+    """Whatever the sizes make of blocks, slices and packing."""
+    generator = np.random.default_rng(0)
+    a, b = generator.standard_normal((1, 530, 700)), generator.standard_normal((1, 700, 300))
+    a, b = a.astype(dtype), b.astype(dtype)
+    whole = run(spec_of(dtype, 530, 300, a=layout, b=layout), a, b, cuts=2)
+    for rows, columns in ((1, 300), (40, 17), (530, 9)):
+        spec = spec_of(dtype, rows, columns, a=layout, b=layout)
+        part = run(spec, a[:, -rows:], b[:, :, -columns:])
+        np.testing.assert_array_equal(part, whole[:, -rows:, -columns:])
 
 
 def test_sums_in_float32_close_to_float64() -> None:
@@ -261,7 +277,7 @@ def test_any_strides(strides: tuple[int, int]) -> None:
     b = np.lib.stride_tricks.as_strided(base[400:], (1, k, n), [0, *steps])
     for pack in (False, True):
         c = empty(1, m, n, "float32")
-        kernel(spec)(a, b, c, (pack, pack))
+        multiply(spec, a, b, c, pack=(pack, pack))
         np.testing.assert_array_equal(c, chains(a, b))
 
 
@@ -269,7 +285,7 @@ def test_batches_broadcast_with_a_stride_of_zero() -> None:
     a, b = random((5, 9, 20), "float32"), random((1, 20, 33), "float32", 1)
     b = np.broadcast_to(b, (5, 20, 33))
     c = empty(5, 9, 33, "float32")
-    kernel(spec_of("float32", 9, 33, batched=True))(a, b, c, cuts=4)
+    multiply(spec_of("float32", 9, 33), a, b, c, cuts=4)
     np.testing.assert_array_equal(c, chains(a, b))
 
 
@@ -307,11 +323,11 @@ def test_epilogue_sees_each_result_once() -> None:
 
     for lanes, k in itertools.product(LANES, (300, 2100)):
         for dtype in ("float32", "bfloat16"):
-            spec = spec_of(dtype, 20, 50, lanes, batched=True, epilogue="numbered")
+            spec = spec_of(dtype, 20, 50, lanes, epilogue=f"numbered {lanes}")
             ones = stored(np.ones((2, 20, k), np.float32), dtype)
             zeros = stored(np.zeros((2, k, 50), np.float32), dtype)
             c = empty(2, 20, 50, dtype)
-            Kernel(spec, numbered)(ones, zeros, c, cuts=3, extra=(64,))
+            multiply(spec, ones, zeros, c, cuts=3, epilogue=numbered, extra=(64,))
             batch, row, column = np.indices(c.shape)
             first = column // lanes * lanes
             expected = stored(((batch * 64 + row) * 64 + first).astype(np.float32), dtype)

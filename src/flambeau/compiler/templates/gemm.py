@@ -12,19 +12,20 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from flambeau.compiler.templates.gemm_block import Epilogue, emit_block, keep_simple, load_slot
+from flambeau.compiler.templates.gemm_block import emit_block, keep_simple
+from flambeau.compiler.templates.gemm_finish import Epilogue
 from flambeau.compiler.templates.gemm_plan import (
     GemmSpec,
     Layout,
     Problem,
-    Slot,
     WorkPlan,
     arguments,
+    functions,
     layout_of,
-    products,
     tile_for,
     work_items,
 )
+from flambeau.compiler.templates.gemm_slots import Slot, load_slot
 from flambeau.runtime.llvm.blocks import KERNEL_TYPE, for_range, i64
 from flambeau.runtime.llvm.vectors import maximum, minimum
 
@@ -37,19 +38,17 @@ __all__ = [
     "WorkPlan",
     "arguments",
     "emit_gemm",
+    "functions",
     "layout_of",
     "load_slot",
-    "products",
     "tile_for",
     "work_items",
 ]
 
 
-def emit_gemm(
-    module: ir.Module, name: str, spec: GemmSpec, epilogue: Epilogue | None = None
-) -> ir.Function:
-    """Emit the kernel `name(args, begin, end, scratch)`; `args` as in `Slot`."""
-    block = emit_block(module, name, spec, epilogue)
+def emit_gemm(module: ir.Module, name: str) -> ir.Function:
+    """Emit the kernel `name(args, begin, end, scratch)` of all products; `args` as in `Slot`."""
+    block = emit_block(module, f"{name}_block")
     function = ir.Function(module, KERNEL_TYPE, name)
     keep_simple(function)
     args, begin, end, scratch = function.args

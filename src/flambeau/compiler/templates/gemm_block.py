@@ -1,47 +1,27 @@
-"""One block of a matrix product: packing, tiles, and what happens to a tile's sums."""
+"""One block of a matrix product: which parts are packed and multiplied in which order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from llvmlite import ir
 
-from flambeau.compiler.templates.gemm_micro import Tile
-from flambeau.compiler.templates.gemm_pack import (
-    Element,
-    emit_copy,
-    emit_copy_tiles,
-    emit_transpose,
+from flambeau.compiler.templates.gemm_slots import (
+    COPY_TYPE,
+    FINISH_TYPE,
+    PRODUCT_TYPE,
+    Slot,
+    load_slot,
 )
-from flambeau.compiler.templates.gemm_plan import GemmSpec, Slot, product_slot
-from flambeau.runtime.llvm.blocks import I1, I64, POINTER, VOID, for_range, i64
-from flambeau.runtime.llvm.vectors import (
-    first_lanes,
-    load_vector,
-    masked_store,
-    maximum,
-    minimum,
-    store_vector,
-)
-
-# epilogue(builder, args, sums, batch, row, first_column, mask): the vector to store for the sums,
-# both in the type computed in; only the lanes of `mask` exist, or all if it is None.
-Epilogue = Callable[
-    [ir.IRBuilder, ir.Value, ir.Value, ir.Value, ir.Value, ir.Value, ir.Value | None], ir.Value
-]
+from flambeau.runtime.llvm.blocks import I64, POINTER, VOID, for_range, i64
+from flambeau.runtime.llvm.vectors import maximum, minimum
 
 
-def emit_block(
-    module: ir.Module, name: str, spec: GemmSpec, epilogue: Epilogue | None
-) -> ir.Function:
+def emit_block(module: ir.Module, name: str) -> ir.Function:
     """Emit `block(args, scratch, batch, tile, end_tile, panel, end_panel)`: a part of C."""
-    return _Block(module, name, spec, epilogue).emit()
-
-
-def load_slot(builder: ir.IRBuilder, args: ir.Value, slot: int) -> ir.Value:
-    """One argument of a kernel, as i64."""
-    return builder.load(builder.gep(args, [i64(int(slot))]))
+    return _Block(module, name).emit()
 
 
 def keep_simple(function: ir.Function) -> None:
@@ -51,83 +31,52 @@ def keep_simple(function: ir.Function) -> None:
 
 
 @dataclass(frozen=True)
-class _Matrix:
-    """A part of a matrix in memory."""
+class _Panel:
+    """A panel of B in one slice of the depth."""
 
-    start: ir.Value
-    row_stride: ir.Value
-    column_stride: ir.Value
-
-    def at(self, builder: ir.IRBuilder, row: ir.Value, column: ir.Value) -> ir.Value:
-        """The address of an element."""
-        down = builder.mul(row, self.row_stride)
-        return builder.gep(self.start, [builder.add(down, builder.mul(column, self.column_stride))])
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Tiles of A's rows, as they lie or packed."""
-
-    start: ir.Value
-    stride: ir.Value  # of rows, or of columns if A lies by columns
-    # A tile is as many `row_step`s from the start as there are rows before it, and as many
-    # `tile_step`s as there are tiles.
-    row_step: ir.Value
-    tile_step: ir.Value
+    index: ir.Value
+    slice: ir.Value  # where it begins
+    depth: ir.Value
+    column: ir.Value
+    width: ir.Value  # in whole vectors
+    columns: ir.Value  # that exist
+    is_part: ir.Value
+    in_place: ir.Value
+    packed: ir.Value
 
 
 @dataclass(frozen=True)
 class _Run:
-    """Tiles of one size, one below the other."""
+    """Tiles of one height, one below the other, in a panel."""
 
-    product: ir.Value
-    rows: int
     count: ir.Value
+    rows: ir.Value
     row: ir.Value
-    panel: ir.Value
     a: ir.Value
-    a_stride: ir.Value
-    a_step: ir.Value
+    # call(a, count, out, out_stride): what computes some of them.
+    call: Callable[..., None]
 
 
 class _Block:
-    """The state of emitting one block function."""
+    """The state of emitting the block function."""
 
-    def __init__(
-        self, module: ir.Module, name: str, spec: GemmSpec, epilogue: Epilogue | None
-    ) -> None:
-        self.module, self.name, self.spec, self.tile = module, name, spec, spec.tile
-        self.element = spec.element
-        self.copy_a = self._copier_of_a()
-        self.copy_b = None if spec.b == "row" else self._copier_of_b()
-        self.finish = _emit_finish(module, f"{name}_finish", self.element, spec.tile, epilogue)
+    def __init__(self, module: ir.Module, name: str) -> None:
         kind = ir.FunctionType(VOID, [I64.as_pointer(), POINTER, *[I64] * 5])
-        self.function = ir.Function(module, kind, f"{name}_block")
+        self.function = ir.Function(module, kind, name)
         self.function.linkage = "internal"
         keep_simple(self.function)
         self.builder = ir.IRBuilder(self.function.append_basic_block())
         self.args, self.scratch, self.batch, *part = self.function.args
         self.tile0, self.end_tile, self.panel0, self.end_panel = part
-        self.a = self._operand(Slot.A, Slot.A_BATCH_STRIDE, Slot.A_ROW_STRIDE)
-        self.b = self._operand(Slot.B, Slot.B_BATCH_STRIDE, Slot.B_ROW_STRIDE)
-        self.c = self._operand(Slot.C, Slot.C_BATCH_STRIDE, Slot.C_ROW_STRIDE)
+        self.a = self._operand(Slot.A, Slot.A_BATCH_STRIDE)
+        self.b = self._operand(Slot.B, Slot.B_BATCH_STRIDE)
+        self.c = self._operand(Slot.C, Slot.C_BATCH_STRIDE)
         self.columns_of_all, self.depth_of_all = self._slot(Slot.N), self._slot(Slot.K)
         self.depth_of_slice = self._slot(Slot.SLICE)
         # A last panel whose last vector is not whole is packed, and its sums are kept outside C.
         self.part_panel = self._part_panel()
 
-    def _copier_of_a(self) -> ir.Function:
-        name, lanes = f"{self.name}_a", self.tile.lanes
-        if self.spec.a == "column":
-            return emit_copy_tiles(self.module, name, self.element, lanes, self.tile.heights)
-        return emit_copy(self.module, name, self.element, lanes, self.spec.a == "row")
-
-    def _copier_of_b(self) -> ir.Function:
-        name, lanes = f"{self.name}_b", self.tile.lanes
-        gather = emit_copy(self.module, name, self.element, lanes, False)
-        if self.spec.b == "strided":
-            return gather
-        return emit_transpose(self.module, f"{name}_turn", self.element, lanes, gather)
+    # ------------------------------------------------------------------ arguments
 
     def _slot(self, slot: int) -> ir.Value:
         return load_slot(self.builder, self.args, slot)
@@ -135,18 +84,26 @@ class _Block:
     def _is_set(self, slot: Slot) -> ir.Value:
         return self.builder.icmp_signed("!=", self._slot(slot), i64(0))
 
-    def _operand(self, base: Slot, batch_stride: Slot, stride: Slot) -> _Matrix:
-        builder = self.builder
-        start = builder.inttoptr(self._slot(base), self.element.storage.as_pointer())
-        if self.spec.batched:
-            start = builder.gep(start, [builder.mul(self.batch, self._slot(batch_stride))])
-        column_stride = i64(1) if base is Slot.C else self._slot(Slot(stride + 1))
-        return _Matrix(start, self._slot(stride), column_stride)
+    def _function(self, slot: Slot, kind: ir.FunctionType) -> ir.Value:
+        return self.builder.inttoptr(self._slot(slot), kind.as_pointer())
+
+    def _operand(self, base: Slot, batch_stride: Slot) -> ir.Value:
+        """Where a matrix of this batch begins."""
+        start = self.builder.inttoptr(self._slot(base), POINTER)
+        return self._stored(start, self.builder.mul(self.batch, self._slot(batch_stride)))
+
+    def _stored(self, start: ir.Value, index: ir.Value) -> ir.Value:
+        """The address of an element as operands have them."""
+        return self.builder.gep(start, [self.builder.mul(index, self._slot(Slot.STORED_BYTES))])
+
+    def _computed(self, start: ir.Value, index: ir.Value) -> ir.Value:
+        """The address of an element in the type that is computed in."""
+        return self.builder.gep(start, [self.builder.mul(index, self._slot(Slot.COMPUTED_BYTES))])
 
     def _part_panel(self) -> ir.Value:
         """The last panel, if its last vector is not whole; else the end."""
         builder, panels = self.builder, self._slot(Slot.PANELS)
-        rest = builder.srem(self.columns_of_all, i64(self.tile.lanes))
+        rest = builder.srem(self.columns_of_all, self._slot(Slot.LANES))
         is_part = builder.icmp_signed("!=", rest, i64(0))
         return builder.select(is_part, builder.sub(panels, i64(1)), panels)
 
@@ -154,29 +111,24 @@ class _Block:
 
     def _row(self, tile: ir.Value) -> ir.Value:
         """The first row of a tile."""
-        return self._start(tile, self._slot(Slot.TALL_TILES), self.tile.rows)
+        return self._start(tile, Slot.TALL_TILES, Slot.ROWS)
 
     def _column(self, panel: ir.Value) -> ir.Value:
         """The first column of a panel."""
-        vector = self._start(panel, self._slot(Slot.WIDE_PANELS), self.tile.vectors)
-        return self.builder.mul(vector, i64(self.tile.lanes))
+        vector = self._start(panel, Slot.WIDE_PANELS, Slot.VECTORS)
+        return self.builder.mul(vector, self._slot(Slot.LANES))
 
-    def _start(self, index: ir.Value, large: ir.Value, size: int) -> ir.Value:
-        """Where a piece starts, if those from `large` on are one smaller."""
+    def _start(self, index: ir.Value, large: Slot, size: Slot) -> ir.Value:
+        """Where a piece starts, if those from number `large` on are one smaller."""
         builder = self.builder
-        less = maximum(builder, builder.sub(index, large), i64(0))
-        return builder.sub(builder.mul(index, i64(size)), less)
+        less = maximum(builder, builder.sub(index, self._slot(large)), i64(0))
+        return builder.sub(builder.mul(index, self._slot(size)), less)
 
-    def _scratch_at(self, offset: ir.Value, index: ir.Value) -> ir.Value:
-        """Element `index` of the part of the scratch that starts at byte `offset`."""
-        start = self.builder.gep(self.scratch, [offset])
-        typed = self.builder.bitcast(start, self.element.compute.as_pointer())
-        return self.builder.gep(typed, [index])
-
-    def _width(self, panel: ir.Value) -> ir.Value:
-        """The columns of a panel, in whole vectors."""
+    def _b_at(self, row: ir.Value, column: ir.Value) -> ir.Value:
         builder = self.builder
-        return builder.sub(self._column(builder.add(panel, i64(1))), self._column(panel))
+        down = builder.mul(row, self._slot(Slot.B_ROW_STRIDE))
+        across = builder.mul(column, self._slot(Slot.B_COLUMN_STRIDE))
+        return self._stored(self.b, builder.add(down, across))
 
     # ------------------------------------------------------------------ the loops
 
@@ -184,208 +136,183 @@ class _Block:
         builder = self.builder
         # A product of no depth still runs once, to store its zeros.
         once = maximum(builder, self.depth_of_all, i64(1))
+        group = self._slot(Slot.GROUP_TILES)
         with for_range(builder, i64(0), once, self.depth_of_slice) as slices:
             left = builder.sub(self.depth_of_all, slices.index)
             depth = minimum(builder, self.depth_of_slice, left)
-            a = self._rows_of_a(slices.index, depth)
-            strip = self._slot(Slot.STRIP_TILES)
-            with for_range(builder, self.tile0, self.end_tile, strip) as strips:
-                end = minimum(builder, builder.add(strips.index, strip), self.end_tile)
-                with for_range(builder, self.panel0, self.end_panel) as panel:
-                    self._panel(slices.index, depth, a, (strips.index, end), panel.index)
+            with for_range(builder, self.tile0, self.end_tile, group) as groups:
+                end = minimum(builder, builder.add(groups.index, group), self.end_tile)
+                with self._strips(groups.index, end) as (tile, stop):
+                    self._pack_a(groups.index, tile, stop, (slices.index, depth))
+                with for_range(builder, self.panel0, self.end_panel) as panels:
+                    panel = self._panel(panels.index, slices.index, depth)
+                    with self._strips(groups.index, end) as (tile, stop):
+                        a = self._rows_of_a(groups.index, tile, slices.index)
+                        self._multiply(panel, a, tile, stop)
         builder.ret_void()
         return self.function
 
-    def _rows_of_a(self, first: ir.Value, depth: ir.Value) -> _Rows:
-        """The block's rows of A, packed where that pays."""
-        builder, by_columns = self.builder, self.spec.a == "column"
-        row = self._row(self.tile0)
-        source = self.a.at(builder, row, first)
-        strides = self.a.row_stride, self.a.column_stride
-        packed, packed_stride = self._scratch_at(i64(0), i64(0)), self._slot(Slot.PACKED_A_STRIDE)
-        always = self.element.is_narrow or self.spec.a == "strided"
-        packs = ir.Constant(I1, 1) if always else self._is_set(Slot.PACK_A)
-        with builder.if_then(packs):
-            if by_columns:
-                tiles = builder.sub(self.end_tile, self.tile0)
-                tall = builder.sub(self._slot(Slot.TALL_TILES), self.tile0)
-                tall = minimum(builder, maximum(builder, tall, i64(0)), tiles)
-                call = [source, strides[1], depth, tall, tiles, packed, packed_stride]
-            else:
-                rows = builder.sub(self._row(self.end_tile), row)
-                call = [source, *strides, rows, depth, packed, packed_stride]
-            builder.call(self.copy_a, call)
-        none = i64(0)
-        if by_columns:
-            copy = packed, i64(self.tile.rows), none, packed_stride
-            in_place = source, strides[1], i64(1), none
-        else:
-            copy = packed, packed_stride, packed_stride, none
-            in_place = source, strides[0], strides[0], none
-        if always:
-            return _Rows(*copy)
-        pairs = zip(copy, in_place, strict=True)
-        return _Rows(*(builder.select(packs, there, here) for there, here in pairs))
+    @contextmanager
+    def _strips(self, start: ir.Value, end: ir.Value) -> Iterator[tuple[ir.Value, ir.Value]]:
+        """Loop over the strips of a group: the tiles from one number to another."""
+        builder, strip = self.builder, self._slot(Slot.STRIP_TILES)
+        with for_range(builder, start, end, strip) as strips:
+            yield strips.index, minimum(builder, builder.add(strips.index, strip), end)
 
-    def _panel(
-        self,
-        first: ir.Value,
-        depth: ir.Value,
-        a: _Rows,
-        strip: tuple[ir.Value, ir.Value],
-        panel: ir.Value,
-    ) -> None:
-        """A strip of tiles in one panel and one slice of the depth."""
+    def _packed_strip(self, group: ir.Value, tile: ir.Value) -> ir.Value:
+        """Where a strip of A is packed."""
         builder = self.builder
-        column = self._column(panel)
-        width, left = self._width(panel), builder.sub(self.columns_of_all, column)
-        columns = minimum(builder, width, left)
-        b = self.b.at(builder, first, column)
+        number = builder.sdiv(builder.sub(tile, group), self._slot(Slot.STRIP_TILES))
+        offset = builder.mul(number, self._slot(Slot.PACKED_STRIP))
+        return self._computed(self.scratch, offset)
+
+    def _a_at(self, tile: ir.Value, first: ir.Value) -> ir.Value:
+        builder = self.builder
+        down = builder.mul(self._row(tile), self._slot(Slot.A_ROW_STRIDE))
+        along = builder.mul(first, self._slot(Slot.A_COLUMN_STRIDE))
+        return self._stored(self.a, builder.add(down, along))
+
+    def _rows_of_a(self, group: ir.Value, tile: ir.Value, first: ir.Value) -> ir.Value:
+        """Where a strip's rows of A are: packed, or as they lie."""
+        packed, in_place = self._packed_strip(group, tile), self._a_at(tile, first)
+        return self.builder.select(self._is_set(Slot.COPY_A), packed, in_place)
+
+    def _rows_down(self, rows: ir.Value) -> ir.Value:
+        """How many elements some rows of A are apart where the inner product reads them."""
+        by_columns, stride = self._is_set(Slot.READ_A_BY_COLUMNS), self._slot(Slot.READ_A_STRIDE)
+        return self.builder.mul(rows, self.builder.select(by_columns, i64(1), stride))
+
+    def _pack_a(
+        self, group: ir.Value, tile: ir.Value, end: ir.Value, slice_: tuple[ir.Value, ir.Value]
+    ) -> None:
+        """Pack a strip's rows of A, if the host wants it."""
+        builder, (first, depth) = self.builder, slice_
+        down, along = self._slot(Slot.A_ROW_STRIDE), self._slot(Slot.A_COLUMN_STRIDE)
+        rows = builder.sub(self._row(end), self._row(tile))
+        # What comes first is the outer loop's if A is packed by rows, else the inner one's.
+        pairs = (
+            (down, along), (along, down), (rows, depth), (depth, rows),
+        )  # fmt: skip
+        with builder.if_then(self._is_set(Slot.COPY_A)):
+            by_columns, stride = (
+                self._is_set(Slot.READ_A_BY_COLUMNS),
+                self._slot(Slot.READ_A_STRIDE),
+            )
+            numbers = [builder.select(by_columns, *pair[::-1]) for pair in pairs]
+            copy = self._function(Slot.COPY_A, COPY_TYPE)
+            target = self._packed_strip(group, tile)
+            builder.call(copy, [self._a_at(tile, first), *numbers, target, stride])
+
+    def _panel(self, index: ir.Value, first: ir.Value, depth: ir.Value) -> _Panel:
+        builder = self.builder
+        column, after = self._column(index), self._column(builder.add(index, i64(1)))
         across = builder.sub(column, self._column(self.panel0))
-        packed = self._scratch_at(
-            self._slot(Slot.PACKED_B), builder.mul(across, self._slot(Slot.PACKED_STEP))
+        packed = builder.gep(self.scratch, [self._slot(Slot.PACKED_B)])
+        return _Panel(
+            index,
+            first,
+            depth,
+            column,
+            builder.sub(after, column),
+            builder.sub(minimum(builder, after, self.columns_of_all), column),
+            builder.icmp_signed("==", index, self.part_panel),
+            self._b_at(first, column),
+            self._computed(packed, builder.mul(across, self._slot(Slot.PACKED_STEP))),
         )
-        start, end = strip
-        is_first = builder.icmp_signed("==", start, self.tile0)
-        if self.copy_b is not None:
-            strides = self.b.row_stride, self.b.column_stride
-            with builder.if_then(is_first):
-                builder.call(self.copy_b, [b, *strides, depth, columns, packed, width])
-            start_of_b, b_stride = packed, width
-        else:
-            is_part = builder.icmp_signed("==", panel, self.part_panel)
-            packs = builder.or_(is_part, self._is_set(Slot.PACK_B))
-            if self.element.is_narrow:
-                packs = ir.Constant(I1, 1)
-            packs_now = builder.and_(packs, is_first)
-            tall = builder.icmp_signed("<", start, self._slot(Slot.TALL_TILES))
-            with builder.if_then(packs_now):
-                copied = [b, self.b.row_stride, depth]
-                for rows, chosen in zip(
-                    self.tile.heights, (tall, builder.not_(tall)), strict=False
-                ):
-                    with builder.if_then(chosen):
-                        run = self._tiles(a, panel, rows, start, i64(1), packs=True)
-                        self._run(run, copied, first, [packed, columns])
-            start = builder.add(start, builder.zext(packs_now, I64))
-            start_of_b, b_stride = packed, width
-            if not self.element.is_narrow:
-                start_of_b = builder.select(packs, packed, b)
-                b_stride = builder.select(packs, width, self.b.row_stride)
-        tall = maximum(builder, self._slot(Slot.TALL_TILES), start)
-        tall = minimum(builder, tall, end)
-        for rows, stop in zip(self.tile.heights, (tall, end), strict=False):
-            count = builder.sub(stop, start)
-            with builder.if_then(builder.icmp_signed(">", count, i64(0))):
-                run = self._tiles(a, panel, rows, start, count)
-                self._run(run, [start_of_b, b_stride, depth], first, [])
-            start = stop
 
-    def _tiles(
+    def _multiply(self, panel: _Panel, a: ir.Value, tile: ir.Value, end: ir.Value) -> None:
+        """Tiles whose rows of A are at `a` times a panel, which the first of all tiles packs."""
+        builder = self.builder
+        is_first = builder.icmp_signed("==", tile, self.tile0)
+        by_copy = self._is_set(Slot.COPY_B)
+        with builder.if_then(builder.and_(by_copy, is_first)):
+            strides = self._slot(Slot.B_ROW_STRIDE), self._slot(Slot.B_COLUMN_STRIDE)
+            counts = panel.depth, panel.columns
+            copy = self._function(Slot.COPY_B, COPY_TYPE)
+            builder.call(copy, [panel.in_place, *strides, *counts, panel.packed, panel.width])
+        by_tile = builder.or_(panel.is_part, self._is_set(Slot.PACK_B))
+        by_tile = builder.and_(by_tile, builder.not_(by_copy))
+        is_packed = builder.or_(by_copy, by_tile)
+        packs = builder.and_(by_tile, is_first)
+        # The tile that packs; then tall ones; then those of a row less.
+        tall_tiles = self._slot(Slot.TALL_TILES)
+        with for_range(builder, i64(0), i64(3), carried=[tile]) as part:
+            (start,) = part.carried
+            packs_now = builder.and_(packs, builder.icmp_signed("==", part.index, i64(0)))
+            one = builder.add(tile, builder.zext(packs, I64))
+            tall = builder.select(builder.icmp_signed("==", part.index, i64(1)), tall_tiles, end)
+            stop = builder.select(builder.icmp_signed("==", part.index, i64(0)), one, tall)
+            stop = minimum(builder, maximum(builder, stop, start), end)
+            in_place = builder.or_(packs_now, builder.not_(is_packed))
+            b = builder.select(in_place, panel.in_place, panel.packed)
+            b_stride = builder.select(in_place, self._slot(Slot.B_ROW_STRIDE), panel.width)
+            with builder.if_then(builder.icmp_signed("<", start, stop)):
+                run = self._run(panel, packs_now, (a, tile), (start, stop), (b, b_stride))
+                self._store(panel, run)
+            part.update([stop])
+
+    def _run(
         self,
-        a: _Rows,
-        panel: ir.Value,
-        rows: int,
-        tile: ir.Value,
-        count: ir.Value,
-        packs: bool = False,
+        panel: _Panel,
+        packs: ir.Value,
+        strip: tuple[ir.Value, ir.Value],
+        tiles: tuple[ir.Value, ir.Value],
+        b: tuple[ir.Value, ir.Value],
     ) -> _Run:
+        """Tiles from one number to another, of one height, in the strip with its rows at `a`."""
         builder = self.builder
-        is_narrow = builder.icmp_signed(">=", panel, self._slot(Slot.WIDE_PANELS))
-        kind = self.spec.product(rows, self.tile.vectors, packs).type
-        wide, narrow = (
-            self._slot(product_slot(packs, rows == self.tile.rows, is_wide))
-            for is_wide in (True, False)
-        )
-        product = builder.inttoptr(builder.select(is_narrow, narrow, wide), kind.as_pointer())
-        row = self._row(tile)
-        down = builder.mul(builder.sub(row, self._row(self.tile0)), a.row_step)
-        along = builder.mul(builder.sub(tile, self.tile0), a.tile_step)
-        start = builder.gep(a.start, [builder.add(down, along)])
-        step = builder.add(builder.mul(i64(rows), a.row_step), a.tile_step)
-        return _Run(product, rows, count, row, panel, start, a.stride, step)
+        (a, first), (start, stop) = strip, tiles
+        is_short = builder.icmp_signed(">=", start, self._slot(Slot.TALL_TILES))
+        is_narrow = builder.icmp_signed(">=", panel.index, self._slot(Slot.WIDE_PANELS))
+        slot = i64(int(Slot.PRODUCTS))
+        for flag, weight in ((packs, 4), (is_short, 2), (is_narrow, 1)):
+            slot = builder.add(slot, builder.select(flag, i64(weight), i64(0)))
+        address = builder.load(builder.gep(self.args, [slot]))
+        product = builder.inttoptr(address, PRODUCT_TYPE.as_pointer())
+        stride = self._slot(Slot.READ_A_STRIDE)
+        adds = builder.icmp_signed(">", panel.slice, i64(0))
+        row = self._row(start)
+        down = self._rows_down(builder.sub(row, self._row(first)))
 
-    def _run(self, run: _Run, b: list[ir.Value], first: ir.Value, more: list[ir.Value]) -> None:
-        """Tiles of one size, one below the other: sums go to C if they may."""
-        builder = self.builder
-        if not self.spec.stores_sums:
-            self._kept_run(run, b, first, more)
-            return
-        adds = builder.icmp_signed(">", first, i64(0))
-        is_part = builder.icmp_signed("==", run.panel, self.part_panel)
-        with builder.if_else(is_part) as (kept, direct):
-            with kept:
-                self._kept_run(run, b, first, more)
+        def call(a: ir.Value, count: ir.Value, *out: ir.Value) -> None:
+            packed = panel.packed, panel.columns
+            builder.call(product, [a, stride, *b, panel.depth, count, *out, adds, *packed])
+
+        rows = builder.sub(self._slot(Slot.ROWS), builder.zext(is_short, I64))
+        return _Run(builder.sub(stop, start), rows, row, self._computed(a, down), call)
+
+    def _store(self, panel: _Panel, run: _Run) -> None:
+        """Compute a run of tiles: their sums go to C if they may."""
+        builder, stride = self.builder, self._slot(Slot.C_ROW_STRIDE)
+        whole = builder.icmp_signed("!=", panel.index, self.part_panel)
+        with builder.if_else(builder.and_(whole, self._is_set(Slot.STORE_SUMS))) as (direct, kept):
             with direct:
-                out = self.c.at(builder, run.row, self._column(run.panel))
-                a = run.a, run.a_stride, run.a_step
-                builder.call(run.product, [*a, *b, run.count, out, self.c.row_stride, adds, *more])
+                out = self._stored(self.c, builder.add(builder.mul(run.row, stride), panel.column))
+                run.call(run.a, run.count, out, stride)
+            with kept:
+                self._keep(panel, run)
 
-    def _kept_run(
-        self, run: _Run, b: list[ir.Value], first: ir.Value, more: list[ir.Value]
-    ) -> None:
-        """Tiles whose sums are kept in the scratch, to be finished after the last slice."""
-        builder = self.builder
-        stride = self._slot(Slot.KEPT_STRIDE)
+    def _keep(self, panel: _Panel, run: _Run) -> None:
+        """Keep the sums of tiles in the scratch, and finish them after the last slice."""
+        builder, stride = self.builder, self._slot(Slot.KEPT_STRIDE)
         several = builder.icmp_signed(">", self.depth_of_all, self.depth_of_slice)
-        end = builder.add(first, self.depth_of_slice)
+        end = builder.add(panel.slice, self.depth_of_slice)
         is_last = builder.icmp_signed(">=", end, self.depth_of_all)
-        adds = builder.icmp_signed(">", first, i64(0))
-        column = self._column(run.panel)
-        first_kept = self.part_panel if self.spec.stores_sums else self.panel0
-        across = builder.sub(column, self._column(first_kept))
-        left = builder.sub(self.columns_of_all, column)
-        columns = minimum(builder, self._width(run.panel), left)
+        first = builder.select(self._is_set(Slot.STORE_SUMS), self.part_panel, self.panel0)
+        across = builder.sub(panel.column, self._column(first))
         top = self._row(self.tile0)
         with for_range(builder, i64(0), run.count) as tile:
-            row = builder.add(run.row, builder.mul(tile.index, i64(run.rows)))
+            down = builder.mul(tile.index, run.rows)
+            row = builder.add(run.row, down)
             index = builder.add(builder.mul(builder.sub(row, top), stride), across)
             # Sums of a single slice are finished at once, so that one tile's room is enough.
             index = builder.select(several, index, i64(0))
-            sums = self._scratch_at(self._slot(Slot.KEPT), index)
-            a = builder.gep(run.a, [builder.mul(tile.index, run.a_step)])
-            operands = [a, run.a_stride, run.a_step, *b]
-            builder.call(run.product, [*operands, i64(1), sums, stride, adds, *more])
+            sums = self._computed(builder.gep(self.scratch, [self._slot(Slot.KEPT)]), index)
+            a = self._computed(run.a, self._rows_down(down))
+            run.call(a, i64(1), sums, stride)
             with builder.if_then(is_last):
-                target = self.c.at(builder, row, column)
-                memory = [sums, stride, target, self.c.row_stride]
-                place = [i64(run.rows), columns, self.batch, row, column]
-                builder.call(self.finish, [self.args, *memory, *place])
-
-
-def _emit_finish(
-    module: ir.Module, name: str, element: Element, tile: Tile, epilogue: Epilogue | None
-) -> ir.Function:
-    """Emit `finish(args, sums, sums_stride, c, c_stride, rows, columns, batch, row, column)`:
-    store the epilogue of a tile's sums in C.
-    """
-    wide, stored = element.compute.as_pointer(), element.storage.as_pointer()
-    params = [I64.as_pointer(), wide, I64, stored, *[I64] * 6]
-    function = ir.Function(module, ir.FunctionType(VOID, params), name)
-    function.linkage = "internal"
-    args, sums, sums_stride, c, c_stride, rows, columns, batch, row, column = function.args
-    builder = ir.IRBuilder(function.append_basic_block())
-
-    def vector(down: ir.Value, across: ir.Value, mask: ir.Value | None) -> None:
-        source = _Matrix(sums, sums_stride, i64(1)).at(builder, down, across)
-        target = _Matrix(c, c_stride, i64(1)).at(builder, down, across)
-        value = load_vector(builder, source, tile.lanes)
-        if epilogue is not None:
-            place = batch, builder.add(row, down), builder.add(column, across)
-            value = epilogue(builder, args, value, *place, mask)
-        value = element.narrow(builder, value)
-        if mask is None:
-            store_vector(builder, value, target)
-        else:
-            masked_store(builder, value, target, mask)
-
-    whole = builder.and_(columns, i64(-tile.lanes))
-    mask = first_lanes(builder, builder.sub(columns, whole), tile.lanes)
-    is_part = builder.icmp_signed("!=", whole, columns)
-    with for_range(builder, i64(0), rows) as down:
-        with for_range(builder, i64(0), whole, i64(tile.lanes)) as across:
-            vector(down.index, across.index, None)
-        with builder.if_then(is_part):
-            vector(down.index, whole, mask)
-    builder.ret_void()
-    return function
+                c_stride = self._slot(Slot.C_ROW_STRIDE)
+                c = self._stored(self.c, builder.add(builder.mul(row, c_stride), panel.column))
+                place = run.rows, panel.columns, self.batch, row, panel.column
+                finish = self._function(Slot.FINISH, FINISH_TYPE)
+                builder.call(finish, [self.args, sums, stride, c, c_stride, *place])

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from flambeau.compiler.templates.gemm_pack import Element
-from flambeau.runtime.llvm.blocks import I1, I64, VOID, for_range, i64, intrinsic, splat
+from flambeau.compiler.templates.gemm_element import Element
+from flambeau.compiler.templates.gemm_slots import PRODUCT_TYPE, module_text
+from flambeau.runtime.llvm.blocks import for_range, i64, intrinsic, splat
 from flambeau.runtime.llvm.vectors import (
     first_lanes,
     load_vector,
@@ -28,7 +29,7 @@ from flambeau.runtime.llvm.vectors import (
 # no other size in a gemm does.
 CHAIN = 256
 # While B is packed, it is fetched so many steps ahead: about the time it takes to come from afar.
-_STEPS_AHEAD = 16
+_STEPS_AHEAD = 8
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,16 @@ def add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
 
 @dataclass(frozen=True)
 class Product:
-    """What the inner product of tiles of one size is compiled for; all gemms share it."""
+    """What the inner product of tiles of one size is compiled for; all gemms share it.
+
+    `product(a, a_stride, b, b_stride, depth, tiles, out, out_stride, adds, packed, columns)`: A's
+    rows times a panel of B's columns for `tiles` tiles, one below the other. The sums over depth
+    are written to `out`; or added to it, if `adds`. B and out lie by rows, A as well or by columns.
+
+    If it `packs`, b is as it lies in memory, has only so many columns, all vectors but the last
+    whole, and is copied to `packed` on the way, padded with zeros; it is read once, for a single
+    tile. The last two arguments serve only this.
+    """
 
     dtype: str
     rows: int
@@ -88,56 +98,40 @@ class Product:
     packs: bool
 
     @property
-    def element(self) -> Element:
-        return Element(self.dtype)
-
-    @property
-    def type(self) -> ir.FunctionType:
-        wide, stored = self.element.compute.as_pointer(), self.element.storage.as_pointer()
-        params = [wide, I64, I64, stored if self.packs else wide, I64, I64, I64, wide, I64, I1]
-        return ir.FunctionType(VOID, [*params, *([wide, I64] if self.packs else [])])
+    def key(self) -> str:
+        return str(self)
 
     def build(self, name: str) -> str:
         """The code of a module with the function `name`."""
-        module = ir.Module(name)
-        emit_product(module, name, self)
-        return str(module)
-
-
-def emit_product(module: ir.Module, name: str, product: Product) -> ir.Function:
-    """Emit the product of tiles of A's rows, one below the other, and a panel of B's columns.
-
-    `product(a, a_stride, a_tile_stride, b, b_stride, depth, tiles, out, out_stride, adds)`: the
-    sums over depth for all rows of `tiles` tiles are written to `out`; or added to it, if `adds`.
-    b and out are row-major, a's tiles as well unless they lie `by_columns`.
-
-    If it `packs`, two more arguments follow, `packed` and `columns`: b is as it lies in memory, has
-    only so many columns, all vectors but the last whole, and is copied to `packed` on the way,
-    padded with zeros; it is read once, for a single tile.
-    """
-    function = ir.Function(module, product.type, name)
-    _Product(function, product).emit()
-    return function
+        return module_text(name, PRODUCT_TYPE, lambda function: _Product(function, self).emit())
 
 
 class _Product:
-    """The state of emitting one size of `emit_product`."""
+    """The state of emitting one product."""
 
     def __init__(self, function: ir.Function, product: Product) -> None:
-        self.element, self.packs = product.element, product.packs
+        self.element, self.packs = Element(product.dtype), product.packs
         self.rows, self.vectors, self.lanes = product.rows, product.vectors, product.lanes
         self.vector = ir.VectorType(self.element.compute, self.lanes)
-        self.a, a_stride, self.tile_stride, self.b, self.b_stride, *rest = function.args
-        self.depth, self.tiles, self.out, self.out_stride, self.adds, *rest = rest
         self.builder = builder = ir.IRBuilder(function.append_basic_block())
-        row_stride, self.step = (i64(1), a_stride) if product.by_columns else (a_stride, i64(1))
-        # Where each row of a tile begins.
-        self.rows_of_a = [builder.mul(i64(row), row_stride) for row in range(self.rows)]
+        a, a_stride, b, self.b_stride, self.depth, self.tiles, *rest = function.args
+        out, self.out_stride, self.adds, packed, columns = rest
+        wide, stored = self.element.compute.as_pointer(), self.element.storage.as_pointer()
+        self.a, self.out, self.packed = (builder.bitcast(one, wide) for one in (a, out, packed))
+        self.b = builder.bitcast(b, stored if self.packs else wide)
+        row_stride, self.a_step = (i64(1), a_stride) if product.by_columns else (a_stride, i64(1))
+        # Where each row of a tile begins, and the next tile.
+        *self.rows_of_a, self.tile_of_a = (
+            builder.mul(i64(row), row_stride) for row in range(self.rows + 1)
+        )
+        # A column's upper and lower half in turns, as they may lie in two lines of memory: both are
+        # then fetched at once.
+        half = (self.rows + 1) // 2 if product.by_columns else self.rows
+        self.order = sorted(range(self.rows), key=lambda row: row % half)
         if self.packs:
-            self.packed, columns = rest
             last = builder.sub(columns, i64((self.vectors - 1) * self.lanes))
             self.mask = first_lanes(builder, last, self.lanes)
-            self.ahead = builder.mul(i64(_STEPS_AHEAD), self.b_stride)
+            self.steps_ahead = builder.mul(i64(_STEPS_AHEAD), self.b_stride)
 
     def emit(self) -> None:
         builder = self.builder
@@ -146,10 +140,9 @@ class _Product:
         rows = builder.mul(i64(self.rows), self.out_stride)
         with for_range(builder, i64(0), self.tiles, carried=[self.a, self.out]) as tile:
             a, out = tile.carried
-            tile.update([builder.gep(a, [self.tile_stride]), builder.gep(out, [rows])])
+            tile.update([builder.gep(a, [self.tile_of_a]), builder.gep(out, [rows])])
             with builder.if_then(self.adds):
-                for place in self._places(out):
-                    prefetch(builder, place)
+                self._fetch(out)
             state = [a, self.b, self.packed] if self.packs else [a, self.b]
             with for_range(builder, i64(0), depth, i64(CHAIN), carried=state) as chains:
                 length = minimum(builder, i64(CHAIN), builder.sub(self.depth, chains.index))
@@ -159,12 +152,13 @@ class _Product:
                 chains.update(state)
         builder.ret_void()
 
-    def _places(self, out: ir.Value) -> Iterator[ir.Value]:
-        """Where a tile's vectors are in `out`."""
-        for _ in range(self.rows):
+    def _fetch(self, out: ir.Value) -> None:
+        """Have the sums fetched that a tile is added to."""
+        builder = self.builder
+        with for_range(builder, i64(0), i64(self.rows), carried=[out]) as row:
             for v in range(self.vectors):
-                yield self.builder.gep(out, [i64(v * self.lanes)])
-            out = self.builder.gep(out, [self.out_stride])
+                prefetch(builder, builder.gep(row.carried[0], [i64(v * self.lanes)]))
+            row.update([builder.gep(row.carried[0], [self.out_stride])])
 
     def _chain(
         self, start: list[ir.Value], length: ir.Value
@@ -176,12 +170,13 @@ class _Product:
             a, b, *packed = loop.carried[:operands]
             sums = loop.carried[operands:]
             row_of_b = self._packed_row(b, *packed) if packed else self._row_of_b(b)
-            for row, offset in enumerate(self.rows_of_a):
+            for row in self.order:
+                offset = self.rows_of_a[row]
                 factor = splat(builder, builder.load(builder.gep(a, [offset])), self.lanes)
                 for v, column in enumerate(row_of_b):
                     index = row * self.vectors + v
                     sums[index] = multiply_add(builder, factor, column, sums[index])
-            after = [builder.gep(a, [self.step]), builder.gep(b, [self.b_stride])]
+            after = [builder.gep(a, [self.a_step]), builder.gep(b, [self.b_stride])]
             after += [builder.gep(one, [i64(self.vectors * self.lanes)]) for one in packed]
             loop.update([*after, *sums])
         return loop.carried[:operands], loop.carried[operands:]
@@ -195,7 +190,7 @@ class _Product:
         builder, row = self.builder, []
         for v in range(self.vectors):
             place = builder.gep(b, [i64(v * self.lanes)])
-            prefetch(builder, builder.gep(place, [self.ahead]))
+            prefetch(builder, builder.gep(place, [self.steps_ahead]))
             if v < self.vectors - 1:
                 value = load_vector(builder, place, self.lanes)
             else:
@@ -214,3 +209,10 @@ class _Product:
             with alone:
                 for value, place in zip(sums, self._places(out), strict=True):
                     store_vector(builder, value, place)
+
+    def _places(self, out: ir.Value) -> Iterator[ir.Value]:
+        """Where a tile's vectors are in `out`."""
+        for _ in range(self.rows):
+            for v in range(self.vectors):
+                yield self.builder.gep(out, [i64(v * self.lanes)])
+            out = self.builder.gep(out, [self.out_stride])

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable
 from dataclasses import dataclass
-from enum import IntEnum, auto
 from typing import Literal
 
+from flambeau.compiler.templates.gemm_element import Element
+from flambeau.compiler.templates.gemm_finish import Epilogue, Finish
 from flambeau.compiler.templates.gemm_micro import CHAIN, Product, Tile, vector_registers
-from flambeau.compiler.templates.gemm_pack import Element
+from flambeau.compiler.templates.gemm_pack import Copy
+from flambeau.compiler.templates.gemm_slots import Function
 from flambeau.runtime.llvm.vectors import item_bytes
 
 # "row": neighbours of a row are neighbours in memory; "column": those of a column; or neither.
 Layout = Literal["row", "column", "strided"]
 
 TALLEST = 16
+# Rows of A that lie far apart share few sets of the first cache.
+TALLEST_BY_ROWS = 12
 # Bounds of a block's rows, and of what is packed of A: a good part of the second-level cache.
 MOST_ROWS = 1024
 PACKED_A_BYTES = 2 << 20
@@ -25,65 +27,27 @@ LARGE_BYTES = 1 << 19
 # So few tiles read B where it lies.
 FEW_TILES = 3
 # In shallow products tiles next to each other in C follow one another, for rows few at a time.
-SHALLOW, STRIP_ROWS = 64, 24
+SHALLOW, SHALLOW_ROWS = 64, 24
+# Columns of A are packed so many rows at a time; B's panels, if they are small enough together,
+# wait beside each such strip. Columns closer to each other than FAR_BYTES are read where they lie.
+STRIP_ROWS, BESIDE_BYTES, FAR_BYTES = 48, 1 << 19, 2048
+# Nanoseconds that an item takes if there are more of them than threads.
+LONG_ITEM = 300_000
 # Cycles of a multiply-add; what part of B comes from afar.
 LATENCY, FAR = 4, 0.5
 # Operations a nanosecond, about.
 SPEED = 100
 
 
-class Slot(IntEnum):
-    """Where each argument stands in `args`; strides count elements; the epilogue's come last."""
-
-    A = 0
-    B = auto()
-    C = auto()
-    M = auto()
-    N = auto()
-    K = auto()
-    A_ROW_STRIDE = auto()
-    A_COLUMN_STRIDE = auto()
-    B_ROW_STRIDE = auto()
-    B_COLUMN_STRIDE = auto()
-    C_ROW_STRIDE = auto()
-    A_BATCH_STRIDE = auto()
-    B_BATCH_STRIDE = auto()
-    C_BATCH_STRIDE = auto()
-    TILES = auto()
-    TALL_TILES = auto()
-    PANELS = auto()
-    WIDE_PANELS = auto()
-    ITEM_TILES = auto()
-    ITEM_PANELS = auto()
-    STRIP_TILES = auto()
-    BLOCK_TILES = auto()
-    SLICE = auto()
-    PACK_A = auto()
-    PACK_B = auto()
-    PACKED_A_STRIDE = auto()
-    KEPT_STRIDE = auto()
-    PACKED_B = auto()
-    PACKED_STEP = auto()
-    KEPT = auto()
-    PRODUCTS = auto()  # the first of eight addresses, see `product_slot`
-    EPILOGUE = 38
-
-
-def product_slot(packs: bool, is_tall: bool, is_wide: bool) -> int:
-    """Where the address of an inner product stands in `args`."""
-    return Slot.PRODUCTS + 4 * packs + 2 * (not is_tall) + (not is_wide)
-
-
 @dataclass(frozen=True)
 class GemmSpec:
-    """What is compiled in: one kernel serves many sizes. `epilogue` names the epilogue's code."""
+    """What decides which functions a product calls. `epilogue` tells all about the epilogue."""
 
     dtype: str
     tile: Tile
     a: Layout = "row"
     b: Layout = "row"
-    batched: bool = False
-    epilogue: Hashable = None
+    epilogue: str | None = None
 
     @property
     def element(self) -> Element:
@@ -98,11 +62,6 @@ class GemmSpec:
     def stores_sums(self) -> bool:
         """Whether C takes sums as they are."""
         return self.epilogue is None and not self.element.is_narrow
-
-    def product(self, rows: int, vectors: int, packs: bool) -> Product:
-        """The inner product for tiles of one size."""
-        by_columns = self.a == "column"
-        return Product(self.dtype, rows, vectors, self.tile.lanes, by_columns, packs)
 
 
 @dataclass(frozen=True)
@@ -138,12 +97,14 @@ class WorkPlan:
     item_tiles: int
     item_panels: int
     strip_tiles: int
+    group_tiles: int
     block_tiles: int
     slice: int
     pack_a: bool
     pack_b: bool
     has_part: bool
     packed_a_stride: int
+    packed_strip: int
     kept_stride: int
     packed_b: int
     packed_step: int
@@ -180,19 +141,23 @@ def _pieces_of(total: int, size: int) -> tuple[int, int]:
     return count, large if found == size else 0
 
 
-def tile_for(dtype: str, m: int, n: int, lanes: int, registers: int | None = None) -> Tile:
+def tile_for(dtype: str, m: int, n: int, lanes: int, a: Layout = "row", threads: int = 1) -> Tile:
     """The register tile for a product on a machine whose vectors hold `lanes` float32 values.
+
+    `a` is A's layout; tiles are to be shared by so many threads.
 
     >>> tile_for("float32", 16, 1024, 16)
     Tile(rows=6, vectors=4, lanes=16)
     """
-    held = vector_registers(lanes) if registers is None else registers
+    held = vector_registers(lanes)
     lanes = lanes * 4 // item_bytes(Element(dtype).compute)
     vectors = max(1, -(-n // lanes))
 
+    highest = TALLEST if a == "column" else TALLEST_BY_ROWS
+
     def cost(widest: int) -> tuple[float, int, int]:
         """Cycles for a step of the depth, where two multiply-adds and two loads take one."""
-        tallest = min((held - widest - 1) // widest, TALLEST)
+        tallest = min((held - widest - 1) // widest, highest)
         tiles, rows, tall = even_pieces(m, tallest)
         panels, width, wide = even_pieces(vectors, widest)
         # The tile that packs a panel may wait for B to come from afar, at some 8 bytes a cycle.
@@ -201,34 +166,43 @@ def tile_for(dtype: str, m: int, n: int, lanes: int, registers: int | None = Non
             for of_width, across in ((wide, width), (panels - wide, width - 1)):
                 each = max(height * across / 2, LATENCY) + (height + across) / 10
                 cycles += of_height * of_width * each
-        return cycles, rows, width
+        return cycles * min(_imbalance(one, threads) for one in (tiles, panels)), rows, width
 
     _, rows, width = min(cost(widest) for widest in (1, 2, 3, 4) if 3 * widest < held)
     return Tile(rows, width, lanes)
 
 
-def work_items(spec: GemmSpec, problem: Problem, threads: int) -> WorkPlan:
-    """Cut a problem into items: an item is some row tiles in some panels of columns."""
+def _imbalance(pieces: int, threads: int) -> float:
+    """How much longer threads take because pieces cannot be shared evenly."""
+    return -(-pieces // threads) * threads / pieces
+
+
+def work_items(
+    spec: GemmSpec, problem: Problem, threads: int, pack: tuple[bool, bool] | None = None
+) -> WorkPlan:
+    """Cut a problem into items: an item is some row tiles in some panels of columns.
+
+    `pack`: whether A and B are packed; by default where that pays.
+    """
     tile, size = spec.tile, spec.item
     m, n, k = problem.m, problem.n, problem.k
     tiles, tall = _pieces_of(m, tile.rows)
     panels, wide = _pieces_of(-(-n // tile.lanes), tile.vectors)
     item_tiles, item_panels = _cut(spec, problem, tiles, panels, threads)
     total = -(-tiles // item_tiles) * -(-panels // item_panels) * problem.batch
-    pack_a = _packs_a(spec, problem, item_panels)
+    pack_a = _packs_a(spec, problem, item_panels) if pack is None else pack[0]
+    pack_a = pack_a or spec.element.is_narrow or spec.a == "strided"
+    pack_b = spec.element.is_narrow or item_tiles > FEW_TILES if pack is None else pack[1]
     depth = _slice_depth(spec, problem, pack_a)
+    width = item_panels * tile.columns
     most_rows = min(MOST_ROWS, PACKED_A_BYTES // (depth * size)) if pack_a else MOST_ROWS
     most_tiles = min(tiles, max(1, most_rows // tile.rows))
-    # Rows of C that are written beside each other stay in reach where little is done for each.
-    strip = max(1, STRIP_ROWS // tile.rows) if depth <= SHALLOW else most_tiles
-    packed_step = depth if strip < most_tiles else 0
-    if spec.a == "column":
-        packed_stride = _odd_lines(depth * tile.rows + tile.lanes, tile.lanes)
-        packed_a = most_tiles * packed_stride * size
-    else:
-        packed_stride = _odd_lines(depth, tile.lanes)
-        packed_a = most_tiles * tile.rows * packed_stride * size
-    width = item_panels * tile.columns
+    strip, group = _strips(spec, depth, item_panels, most_tiles, pack_a)
+    by_columns = pack_a and spec.a == "column"
+    packed_step = depth if group < most_tiles else 0
+    packed_stride = _odd_lines(strip * tile.rows if by_columns else depth, tile.lanes)
+    packed_strip = (depth if by_columns else strip * tile.rows) * packed_stride
+    packed_a = -(-group // strip) * packed_strip * size if pack_a else 0
     packed_b = (width if packed_step else tile.columns) * depth * size
     kept_stride = tile.columns if spec.stores_sums or k <= depth else width
     kept_rows = tile.rows * (1 if k <= depth else most_tiles)
@@ -246,17 +220,31 @@ def work_items(spec: GemmSpec, problem: Problem, threads: int) -> WorkPlan:
         item_tiles=item_tiles,
         item_panels=item_panels,
         strip_tiles=strip,
+        group_tiles=group,
         block_tiles=most_tiles,
         slice=depth,
         pack_a=pack_a,
-        pack_b=spec.element.is_narrow or item_tiles > FEW_TILES,
+        pack_b=pack_b,
         has_part=n % tile.lanes != 0,
         packed_a_stride=packed_stride,
+        packed_strip=packed_strip,
         kept_stride=kept_stride,
         packed_b=at_b,
         packed_step=packed_step,
         kept=at_kept,
     )
+
+
+def _strips(
+    spec: GemmSpec, depth: int, panels: int, most_tiles: int, pack_a: bool
+) -> tuple[int, int]:
+    """The tiles that are packed at a time, and those that meet all panels before others do."""
+    tile, shallow = spec.tile, depth <= SHALLOW
+    if not ((shallow and panels > 1) or (pack_a and spec.a == "column")):
+        return most_tiles, most_tiles
+    strip = min(most_tiles, max(1, (SHALLOW_ROWS if shallow else STRIP_ROWS) // tile.rows))
+    beside = panels * tile.columns * depth * spec.item <= BESIDE_BYTES
+    return strip, strip if shallow or beside else most_tiles
 
 
 def _aligned(size: int) -> int:
@@ -275,70 +263,114 @@ def _cut(
     tile = spec.tile
     widest = panels if spec.stores_sums else max(1, MOST_KEPT_COLUMNS // tile.columns)
     operations = 2 * problem.m * problem.n * problem.k * problem.batch
-    # One item a thread, as each packs for itself; of less than 5 microseconds it is not worth it.
-    wanted = min(threads, max(1, operations // (5000 * SPEED)))
-    best, choice = math.inf, (tiles, panels)
+    # An item of less than 5 microseconds is not worth it; more of them than threads make up for a
+    # thread that is held up, where they are long enough.
+    least = min(threads, operations // (5000 * SPEED))
+    most = max(threads, min(4 * threads, operations // (LONG_ITEM * SPEED)))
+    cuts: list[tuple[float, int, int, int]] = []
     for columns in range(-(-panels // widest), min(panels, 64) + 1):
         for rows in range(1, min(tiles, 64) + 1):
             count = rows * columns * problem.batch
-            if count < wanted and (rows < min(tiles, 64)):
+            if count < least and rows < min(tiles, 64):
                 continue
             item_tiles, item_panels = -(-tiles // rows), -(-panels // columns)
-            rounds = -(-count // threads)
-            own = item_tiles * tile.rows * item_panels * tile.columns / 32
+            own = item_tiles * tile.rows * item_panels * tile.columns / (2 * tile.lanes)
             # Packing: a fifth of a cycle for each element of A's rows and B's columns.
             packing = item_tiles * tile.rows / 5 + item_panels * tile.columns / 4
-            cost = rounds * (own + packing) + (own + packing) / 50
-            if cost < best:
-                best, choice = cost, (item_tiles, item_panels)
-            if count >= 4 * wanted:
+            cost = -(-count // threads) * (own + packing)
+            # Threads that share rows of C take them from each other.
+            cuts.append((cost * (1.03 if columns > 1 else 1), count, item_tiles, item_panels))
+            if count >= max(most, least):
                 break
-    return choice
+    good = 1.02 * min(cost for cost, *_ in cuts)
+    *_, item_tiles, item_panels = max(
+        (cut for cut in cuts if cut[0] <= good), key=lambda cut: (min(cut[1], most), -cut[0])
+    )
+    return item_tiles, item_panels
 
 
 def _packs_a(spec: GemmSpec, problem: Problem, panels: int) -> bool:
-    """A tile by rows is read well where it lies; by columns, only for a few panels."""
-    if spec.element.is_narrow or spec.a != "column":
-        return spec.element.is_narrow or spec.a == "strided"
-    shares_sets = problem.a_strides[2] * spec.item % 512 == 0
-    return panels > (2 if shares_sets else 4)
+    """Rows are read well where they lie; columns for a few panels, or if they are close."""
+    if spec.a != "column":
+        return False
+    if problem.k <= SHALLOW:
+        return panels > 4
+    stride = problem.a_strides[2] * spec.item
+    # Columns that share sets of the second cache, those of the first one, or none.
+    few = 0 if stride % 8192 == 0 else 1 if stride % 4096 == 0 else 2
+    return stride >= FAR_BYTES and panels > few
 
 
 def _slice_depth(spec: GemmSpec, problem: Problem, pack_a: bool) -> int:
     """The depth of what is packed at a time: all of K, or some chains."""
-    # Where the result leaves the cache, it had better not be added to often.
-    chains = 4 if problem.m * problem.n * spec.item > LARGE_BYTES else 1
     if pack_a:
-        chains = 2
-    return min(max(problem.k, 1), chains * CHAIN * 4 // spec.item)
+        chains = 1 if spec.a == "column" else 2
+    else:
+        # Where the result leaves the cache, it had better not be added to often.
+        chains = 4 if problem.m * problem.n * spec.item > LARGE_BYTES else 1
+    return min(max(problem.k, 1), max(1, chains * 4 // spec.item) * CHAIN)
 
 
-def products(spec: GemmSpec, plan: WorkPlan) -> list[Product | None]:
-    """The inner products that the kernel calls, in the order of their slots."""
-    tile, packing = spec.tile, spec.b == "row" and (plan.pack_b or plan.has_part)
-    heights = (tile.rows, plan.tall_tiles > 0), (tile.rows - 1, plan.tall_tiles < plan.tiles)
-    widths = (
-        (tile.vectors, plan.wide_panels > 0),
-        (tile.vectors - 1, plan.wide_panels < plan.panels),
+def functions(
+    spec: GemmSpec, plan: WorkPlan, epilogue: Epilogue | None = None
+) -> list[Function | None]:
+    """The functions that the kernel calls, in the order of their slots."""
+    dtype, tile = spec.dtype, spec.tile
+    copy_a = Copy(dtype, tile.lanes, "gathered" if spec.a == "strided" else "lines")
+    copy_b = Copy(dtype, tile.lanes, "turned" if spec.b == "column" else "gathered")
+    finish = Finish(dtype, tile.lanes, spec.epilogue, epilogue)
+    tall, wide = plan.tall_tiles, plan.wide_panels
+    heights = (tile.rows, tall > 0), (tile.rows - 1, tall < plan.tiles)
+    widths = (tile.vectors, wide > 0), (tile.vectors - 1, wide < plan.panels)
+    # The first tile of a block packs: all panels, or the last one if it is not whole.
+    firsts = [
+        first
+        for item in range(0, plan.tiles, plan.item_tiles)
+        for first in range(item, min(item + plan.item_tiles, plan.tiles), plan.block_tiles)
+    ]
+    packing_heights = (tile.rows, firsts[0] < tall), (tile.rows - 1, firsts[-1] >= tall)
+    packs_last = plan.pack_b or plan.has_part
+    packing_widths = (
+        (tile.vectors, wide > 0 and (plan.pack_b if wide < plan.panels else packs_last)),
+        (tile.vectors - 1, wide < plan.panels and packs_last),
     )
+    if spec.b != "row":
+        packing_heights = packing_widths = ((0, False), (0, False))
     return [
-        spec.product(rows, vectors, packs) if tall and wide and packs <= packing else None
-        for packs in (False, True)
-        for rows, tall in heights
-        for vectors, wide in widths
+        copy_a if plan.pack_a else None,
+        copy_b if spec.b != "row" else None,
+        finish if plan.has_part or not spec.stores_sums else None,
+        *(
+            Product(dtype, rows, vectors, tile.lanes, spec.a == "column", packs)
+            if is_height and is_width
+            else None
+            for packs, heights, widths in (
+                (False, heights, widths),
+                (True, packing_heights, packing_widths),
+            )
+            for rows, is_height in heights
+            for vectors, is_width in widths
+        ),
     ]
 
 
-def arguments(problem: Problem, plan: WorkPlan, a: int, b: int, c: int) -> list[int]:
-    """The kernel's arguments up to `Slot.PRODUCTS`; a, b and c are addresses."""
+def arguments(
+    spec: GemmSpec, problem: Problem, plan: WorkPlan, a: int, b: int, c: int
+) -> list[int]:
+    """The kernel's arguments up to the functions; a, b and c are addresses."""
     a_batch, a_row, a_column = problem.a_strides
     b_batch, b_row, b_column = problem.b_strides
     c_batch, c_row = problem.c_strides
+    tile, by_columns = spec.tile, spec.a == "column"
     return [
         *(a, b, c, problem.m, problem.n, problem.k),
         *(a_row, a_column, b_row, b_column, c_row, a_batch, b_batch, c_batch),
+        *(item_bytes(spec.element.storage), spec.item, tile.rows, tile.vectors, tile.lanes),
         *(plan.tiles, plan.tall_tiles, plan.panels, plan.wide_panels),
-        *(plan.item_tiles, plan.item_panels, plan.strip_tiles, plan.block_tiles, plan.slice),
-        *(int(plan.pack_a), int(plan.pack_b), plan.packed_a_stride, plan.kept_stride),
+        *(plan.item_tiles, plan.item_panels, plan.strip_tiles, plan.group_tiles),
+        *(plan.block_tiles, plan.slice),
+        *(plan.packed_a_stride if plan.pack_a else a_column if by_columns else a_row,),
+        *(int(by_columns), plan.packed_strip, int(plan.pack_b)),
+        *(int(spec.stores_sums), plan.kept_stride),
         *(plan.packed_b, plan.packed_step, plan.kept),
     ]

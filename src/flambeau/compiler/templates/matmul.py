@@ -51,20 +51,18 @@ def _call(
     problem: gemm.Problem, node: Node, operands: Any, offset: int, epilogue: Epilogue | None = None
 ) -> Call:
     """The call of a product, with what `epilogue` makes of it as its result."""
+    threads = get_num_threads()
+    a_layout = gemm.layout_of(problem.m, problem.k, *problem.a_strides[1:])
     spec = gemm.GemmSpec(
         node.dtype.name,
-        gemm.tile_for(node.dtype.name, problem.m, problem.n, machine.lanes()),
-        gemm.layout_of(problem.m, problem.k, *problem.a_strides[1:]),
+        gemm.tile_for(node.dtype.name, problem.m, problem.n, machine.lanes(), a_layout, threads),
+        a_layout,
         gemm.layout_of(problem.k, problem.n, *problem.b_strides[1:]),
-        problem.batch > 1,
         None if epilogue is None else epilogue.text,
     )
-    work = gemm.work_items(spec, problem, get_num_threads())
+    work = gemm.work_items(spec, problem, threads)
     target = node if epilogue is None else epilogue.target
     name = f"matmul {problem.batch}x{problem.m}x{problem.k}x{problem.n}"
-
-    def emit(module: Any, name: str) -> None:
-        gemm.emit_gemm(module, name, spec, None if epilogue is None else finish)
 
     def finish(
         b: ir.IRBuilder, args: Any, sums: Any, batch: Any, row: Any, column: Any, mask: Any
@@ -74,15 +72,16 @@ def _call(
         loaded = [gemm.load_slot(b, args, gemm.Slot.EPILOGUE + number) for number in range(count)]
         return epilogue.emit(b, loaded, sums, (batch, row, column), mask)
 
+    functions = gemm.functions(spec, work, None if epilogue is None else finish)
     return Call(
         name=name if epilogue is None else f"{name} then {epilogue.target.op.name}",
-        key=f"{spec}",
-        emit=emit,
+        key="matmul",
+        emit=gemm.emit_gemm,
         arguments=[
             *operands,
             (target, offset),
-            *gemm.arguments(problem, work, 0, 0, 0)[3:],
-            *(0 if one is None else Code(str(one), one.build) for one in gemm.products(spec, work)),
+            *gemm.arguments(spec, problem, work, 0, 0, 0)[3:],
+            *(0 if one is None else Code(one.key, one.build) for one in functions),
             *([] if epilogue is None else epilogue.entries),
         ],
         total=0 if 0 in node.shape else work.total,
