@@ -10,12 +10,12 @@ The text of a kernel is all that its code depends on, save the code generator an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
-from flambeau.compiler import plan as compiler
 from flambeau.compiler.arguments import number_arguments
+from flambeau.compiler.linking import Linked
+from flambeau.compiler.plan import describe
 from flambeau.compiler.units import Call, Nest, Unit
 from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
@@ -35,6 +35,7 @@ from flambeau.ops.shape import pad, permute, reshape, sum_
 from flambeau.ops.sorting import argsort
 from flambeau.ops.strided import as_strided, as_strided_scatter, cat, slice_
 from flambeau.runtime.buffers import Buffer
+from flambeau.runtime.cpu.executor import Program
 
 
 def leaf(*shape: int, kind: dtype = dtypes.float32) -> Node:
@@ -124,19 +125,18 @@ def listing(program: Callable[[], list[Node]]) -> str:
     """The kernels of one program, in the order in which they run."""
     texts: list[str] = []
 
-    def link(units: Sequence[Unit], result: Any, *parts: Any) -> Any:
-        texts.extend(f"{compiler.describe(unit)}\n{text(unit)}\n" for unit in units)
-        return plain(units, result, *parts)
+    def listed(linked: Linked) -> Program:
+        texts.extend(f"{describe(unit)}\n{text(unit)}\n" for unit, _ in linked.steps)
+        return linked.program()
 
-    plain = compiler.linkers[-1]
-    compiler.linkers.append(link)
+    engine.program = listed
     engine.plans.clear()
     try:
         results = program()
         for one in results:
             compute(one)
     finally:
-        compiler.linkers.pop()
+        engine.program = None
     return "\n".join(texts)
 
 

@@ -82,6 +82,7 @@ def test_processor_can_be_forced(cpu: str, lanes: int, register: str) -> None:
     code = (
         "from flambeau.runtime.llvm import machine\n"
         f"assert machine.lanes() == {lanes}\n"
+        f"assert machine.has_avx512() is {lanes == 16}\n"
         f"print(machine.assembly('''{MULTIPLY_ADD.format(lanes=lanes)}'''))"
     )
     environment = {**os.environ, "FLAMBEAU_CPU": cpu}

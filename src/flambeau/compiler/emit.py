@@ -18,12 +18,12 @@ from llvmlite import ir
 
 from flambeau.compiler import tiles
 from flambeau.compiler.arguments import Arguments
-from flambeau.compiler.emit_value import SectionEmitter, compute, constant, eval_integer
-from flambeau.compiler.kernel import Instruction, Kernel, Section, varying_values
+from flambeau.compiler.emit_value import SectionEmitter
+from flambeau.compiler.fold import RowFolds, joined, reductions
+from flambeau.compiler.kernel import WIDEST, Kernel, Section, varying_values
 from flambeau.compiler.order import BLOCK, GROUP, one_block, row_lanes
 from flambeau.compiler.tiles import tile_axis
 from flambeau.compiler.work import chunk_size
-from flambeau.core.dtypes import dtype
 from flambeau.runtime.llvm.blocks import KERNEL_TYPE, for_range, i64, splat, stack_slot
 from flambeau.runtime.llvm.vectors import first_lanes, minimum
 
@@ -99,11 +99,20 @@ class _LoopWriter:
         item, start, stop = self._piece(item, e.lane_axis, chunk_size(self.kernel))
         self._decode(item, range(e.lane_axis))
         for e.lanes in (COLUMN_VECTORS * lanes, lanes) if self._light() else (lanes,):
-            whole = b.sub(stop, b.urem(b.sub(stop, start), i64(e.lanes)))
+            whole = self._whole(start, stop)
             with for_range(b, start, whole, i64(e.lanes)) as loop:
                 self._lane_body(loop.index, None)
             start = whole
+            if whole is stop:
+                return
         self._last_lanes(start, stop)
+
+    def _whole(self, start: ir.Value, stop: ir.Value) -> ir.Value:
+        """Where the last whole vector ends."""
+        b, lanes = self.builder, self.emitter.lanes
+        if self.kernel.whole and WIDEST % lanes == 0:
+            return stop
+        return b.sub(stop, b.urem(b.sub(stop, start), i64(lanes)))
 
     def _last_lanes(self, start: ir.Value, stop: ir.Value) -> None:
         """The lanes that do not fill a vector."""
@@ -150,6 +159,9 @@ class _LoopWriter:
     def _piece(self, item: ir.Value, axis: int, size: int) -> tuple[ir.Value, ir.Value, ir.Value]:
         """What is left of the item number, and which part of an axis, cut so, the item is for."""
         b, whole = self.builder, self._size(axis)
+        if len(self.kernel.outer) == 1:
+            start = b.mul(item, i64(size))
+            return item, start, minimum(b, b.add(start, i64(size)), whole)
         pieces = b.udiv(b.add(whole, i64(size - 1)), i64(size))
         start = b.mul(b.urem(item, pieces), i64(size))
         return b.udiv(item, pieces), start, minimum(b, b.add(start, i64(size)), whole)
@@ -221,40 +233,41 @@ class _LoopWriter:
     def _block(self, section: Section, start: ir.Value, stop: ir.Value) -> dict[int, ir.Value]:
         """At most BLOCK elements of a row, folded into one value per reduction."""
         b, e = self.builder, self.emitter
-        folds = reductions(self.kernel, section)
-        lanes = i64(e.lanes)
-        whole = b.sub(stop, b.urem(b.sub(stop, start), lanes))
+        folds = RowFolds(b, reductions(section), e.lanes)
+        whole = self._whole(start, stop)
         outside = dict(e.values)
-        initial = [splat(b, fold.identity, e.lanes) for fold in folds]
-        with for_range(b, start, whole, lanes, carried=initial) as loop:
+        with for_range(b, start, whole, i64(e.lanes), carried=folds.initial) as loop:
             operands = self._row_body(section, loop.index, None)
             if self.kernel.reads_ahead and section is self.kernel.busiest():
                 e.read_ahead(len(self.kernel.outer) - 1)
-            loop.update(
-                [
-                    fold.join(b, have, operands[fold.number])
-                    for fold, have in zip(folds, loop.carried, strict=True)
-                ]
-            )
+            loop.update(folds.step(loop.carried, operands))
         e.values = dict(outside)
-        rest, before = b.sub(stop, whole), b.block
+        carried = loop.carried
+        if whole is not stop:
+            carried = self._fold_rest(section, folds, carried, whole, b.sub(stop, whole))
+            e.values = outside
+        return folds.totals(carried)
+
+    def _fold_rest(
+        self,
+        section: Section,
+        folds: RowFolds,
+        carried: list[ir.Value],
+        start: ir.Value,
+        rest: ir.Value,
+    ) -> list[ir.Value]:
+        """Fold the elements of a row that do not fill a vector."""
+        b, before = self.builder, self.builder.block
         with b.if_then(b.icmp_signed(">", rest, i64(0))):
-            mask = first_lanes(b, rest, e.lanes)
-            operands = self._row_body(section, whole, mask)
-            joined = [
-                b.select(mask, fold.join(b, have, operands[fold.number]), have)
-                for fold, have in zip(folds, loop.carried, strict=True)
-            ]
+            mask = first_lanes(b, rest, self.emitter.lanes)
+            stepped = folds.step(carried, self._row_body(section, start, mask))
+            folded = [b.select(mask, *pair) for pair in zip(stepped, carried, strict=True)]
             tail = b.block
-        e.values = outside
-        totals = [b.phi(have.type) for have in loop.carried]
-        for total, have, more in zip(totals, loop.carried, joined, strict=True):
-            total.add_incoming(have, before)
-            total.add_incoming(more, tail)
-        return {
-            fold.number: fold.across_lanes(b, total, e.lanes)
-            for fold, total in zip(folds, totals, strict=True)
-        }
+        results = [b.phi(have.type) for have in carried]
+        for result, have, more in zip(results, carried, folded, strict=True):
+            result.add_incoming(have, before)
+            result.add_incoming(more, tail)
+        return results
 
     def _row_body(
         self, section: Section, index: ir.Value, mask: ir.Value | None
@@ -278,16 +291,14 @@ class _LoopWriter:
     ) -> None:
         """Fold `count` partial results, in groups; the totals become values."""
         b, e = self.builder, self.emitter
-        folds = reductions(self.kernel, section)
+        folds = reductions(section)
         initial = [splat(b, fold.identity, e.lanes) if vector else fold.identity for fold in folds]
         outside = dict(e.values)
 
         def in_order(start: ir.Value, stop: ir.Value) -> list[ir.Value]:
             with for_range(b, start, stop, carried=initial) as loop:
                 operands = partial(loop.index)
-                loop.update(
-                    _joined(b, folds, loop.carried, [operands[one.number] for one in folds])
-                )
+                loop.update(joined(b, folds, loop.carried, [operands[one.number] for one in folds]))
             return loop.carried
 
         size = i64(GROUP[self.kernel.lanes_along])
@@ -299,49 +310,8 @@ class _LoopWriter:
         else:
             with for_range(b, i64(0), count, size, carried=initial) as groups:
                 group = in_order(groups.index, minimum(b, b.add(groups.index, size), count))
-                groups.update(_joined(b, folds, groups.carried, group))
+                groups.update(joined(b, folds, groups.carried, group))
             totals = groups.carried
         e.values = outside
         for fold, total in zip(folds, totals, strict=True):
             e.values[fold.number] = total
-
-
-@dataclass(frozen=True)
-class _Fold:
-    number: int
-    combine: str
-    kind: dtype
-    identity: ir.Value
-
-    def join(self, b: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value:
-        return compute(b, self.combine, self.kind, [first, second])
-
-    def across_lanes(self, b: ir.IRBuilder, vector: ir.Value, lanes: int) -> ir.Value:
-        """The lanes folded by halves."""
-        while lanes > 1:
-            lanes //= 2
-            low = _lanes(b, vector, 0, lanes)
-            vector = self.join(b, low, _lanes(b, vector, lanes, lanes))
-        return b.extract_element(vector, ir.Constant(ir.IntType(32), 0))
-
-
-def _joined(
-    b: ir.IRBuilder, folds: list[_Fold], have: list[ir.Value], more: list[ir.Value]
-) -> list[ir.Value]:
-    return [fold.join(b, *pair) for fold, *pair in zip(folds, have, more, strict=True)]
-
-
-def _lanes(b: ir.IRBuilder, vector: ir.Value, start: int, count: int) -> ir.Value:
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(start, start + count)))
-    return b.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
-
-
-def reductions(kernel: Kernel, section: Section) -> list[_Fold]:
-    """The reductions of an inner section."""
-    return [_fold(number, one) for number, one in section.code if one.op == "reduce"]
-
-
-def _fold(number: int, one: Instruction) -> _Fold:
-    combine, text = str(one.detail).split()
-    identity = float(text) if one.kind.is_floating_point else eval_integer(text)
-    return _Fold(number, combine, one.kind, constant(one.kind, identity))

@@ -6,6 +6,7 @@ vectors go through the same instructions, so lanes never change a result.
 
 from __future__ import annotations
 
+import functools
 import math
 import struct
 from contextlib import nullcontext
@@ -30,10 +31,12 @@ from flambeau.runtime.llvm.blocks import (
     I64,
     POINTER,
     VOID,
+    constant_lanes,
     for_range,
     i64,
     intrinsic,
     splat,
+    zeros,
 )
 from flambeau.runtime.llvm.vectors import (
     LINE,
@@ -182,15 +185,16 @@ class SectionEmitter:
     def _base(self, address: Address) -> ir.Value:
         """The part of an address that is the same in all lanes (lane axis: its first lane)."""
         b = self.builder
-        total = i64(0) if address.constant is None else self.loaded[address.constant]
-        for axis, factor in address.axes:
-            step = self.axes[axis]
-            total = b.add(total, step if factor is None else b.mul(step, self.loaded[factor]))
-        for value, factor in address.values:
-            if value not in self.varying:
-                step = self.values[value]
-                total = b.add(total, step if factor is None else b.mul(step, self.loaded[factor]))
-        return total
+        parts = [] if address.constant is None else [self.loaded[address.constant]]
+        steps = [(self.axes[axis], factor) for axis, factor in address.axes]
+        steps += [
+            (self.values[value], factor)
+            for value, factor in address.values
+            if value not in self.varying
+        ]
+        for step, factor in steps:
+            parts.append(step if factor is None else b.mul(step, self.loaded[factor]))
+        return functools.reduce(b.add, parts) if parts else i64(0)
 
     def _scattered(self, address: Address) -> bool:
         """Whether the lanes are neither at one place nor at neighbouring ones."""
@@ -305,7 +309,7 @@ class SectionEmitter:
 
     def _pointers(self, one: Instruction, address: Address, kind: ir.Type) -> ir.Value:
         b, count = self.builder, self.lanes
-        size = ir.Constant(ir.VectorType(I64, count), [item_bytes(kind)] * count)
+        size = constant_lanes(ir.VectorType(I64, count), i64(item_bytes(kind)))
         base = self.wide(self.loaded[self.arguments.slot(one.slot)])
         where = b.add(base, b.mul(self.wide(self._index(address)), size))
         return b.inttoptr(where, ir.VectorType(kind.as_pointer(), count))
@@ -320,7 +324,7 @@ class SectionEmitter:
             self.builder.module, name, vector, [pointers.type, I32, mask.type, vector]
         )
         align = ir.Constant(I32, item_bytes(vector.element))
-        return self.builder.call(gather, [pointers, align, mask, zero(vector)])
+        return self.builder.call(gather, [pointers, align, mask, zeros(vector)])
 
     def _store(self, one: Instruction) -> None:
         assert one.at is not None
@@ -437,12 +441,12 @@ def compute(b: ir.IRBuilder, op: str, kind: dtype, values: list[ir.Value]) -> ir
         less = b.icmp_signed if kind.is_signed else b.icmp_unsigned
         return b.select(less(">" if op == "max" else "<", *values), values[0], values[1])
     if op == "neg":
-        return b.sub(zero(values[0].type), values[0])
+        return b.sub(zeros(values[0].type), values[0])
     if op == "not":
         return b.not_(values[0])
     if op == "abs":
-        negative = b.icmp_signed("<", values[0], zero(values[0].type))
-        return b.select(negative, b.sub(zero(values[0].type), values[0]), values[0])
+        negative = b.icmp_signed("<", values[0], zeros(values[0].type))
+        return b.select(negative, b.sub(zeros(values[0].type), values[0]), values[0])
     if op == "pow":
         return integer_power(*[Lanes(b, value) for value in values]).value
     if op == "shr":
@@ -484,7 +488,7 @@ def cast(b: ir.IRBuilder, value: ir.Value, source: dtype, target: dtype) -> ir.V
     wanted = ir.VectorType(kind, value.type.count) if vector else kind
     if source.is_floating_point:
         if target is dtypes.bool:
-            return b.fcmp_unordered("!=", value, zero(value.type))
+            return b.fcmp_unordered("!=", value, zeros(value.type))
         if not target.is_floating_point:
             return _float_to_integer(b, value, target, wanted)
         if value.type == wanted:
@@ -493,7 +497,7 @@ def cast(b: ir.IRBuilder, value: ir.Value, source: dtype, target: dtype) -> ir.V
     if target.is_floating_point:
         return b.sitofp(value, wanted) if source.is_signed else b.uitofp(value, wanted)
     if target is dtypes.bool:
-        return b.icmp_signed("!=", value, zero(value.type))
+        return b.icmp_signed("!=", value, zeros(value.type))
     if value.type == wanted:
         return value
     if register_bits(source) > register_bits(target):
@@ -506,7 +510,7 @@ def _float_to_integer(b: ir.IRBuilder, value: ir.Value, target: dtype, wanted: i
     wide = ir.VectorType(I64, wanted.count) if isinstance(wanted, ir.VectorType) else I64
     limit = const(value.type, 2.0**63)
     inside = b.and_(b.fcmp_ordered("<", value, limit), b.fcmp_ordered(">=", value, b.fneg(limit)))
-    safe = b.select(inside, value, zero(value.type))
+    safe = b.select(inside, value, zeros(value.type))
     lowest = const(wide, -(2**63))
     whole = b.select(inside, b.fptosi(safe, wide), lowest)
     return whole if target is dtypes.int64 else b.trunc(whole, wanted)
@@ -520,7 +524,7 @@ def register_bits(kind: dtype) -> int:
 def from_memory(b: ir.IRBuilder, value: ir.Value, kind: dtype) -> ir.Value:
     """An element as it is stored, as a register."""
     if kind is dtypes.bool:
-        return b.icmp_unsigned("!=", value, zero(value.type))
+        return b.icmp_unsigned("!=", value, zeros(value.type))
     if kind is dtypes.bfloat16:
         return narrow.bf16_to_f32(b, value)
     return narrow.f16_to_f32(b, value) if kind is dtypes.float16 else value
@@ -536,16 +540,9 @@ def to_memory(b: ir.IRBuilder, value: ir.Value, kind: dtype) -> ir.Value:
     return narrow.f32_to_f16(b, value) if kind is dtypes.float16 else value
 
 
-def zero(kind: ir.Type) -> ir.Constant:
-    """Zero of a scalar or vector type."""
-    if isinstance(kind, ir.VectorType):
-        return ir.Constant(kind, [0] * kind.count)
-    return ir.Constant(kind, 0)
-
-
 def all_lanes(count: int) -> ir.Constant:
     """A mask with every lane set."""
-    return ir.Constant(ir.VectorType(I1, count), [1] * count)
+    return constant_lanes(ir.VectorType(I1, count), ir.Constant(I1, 1))
 
 
 def any_lane(b: ir.IRBuilder, mask: ir.Value) -> ir.Value:

@@ -34,6 +34,9 @@ BINARY = SLOW_BINARY | {
 RELATIONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
 REDUCTIONS = frozenset({"add", "mul", "max", "min", "or", "and"})
 
+# A multiple of the lanes that any loop takes at a time.
+WIDEST = 64
+
 
 @dataclass(frozen=True)
 class Instruction:
@@ -90,6 +93,14 @@ class Kernel:
         """How many elements it walks."""
         outer = self.outer[1:] if self.fold == "group" else self.outer
         return math.prod((*outer, *self.inner))
+
+    @property
+    def whole(self) -> bool:
+        """Whether lanes always fill their vectors, so that code for a last few is not needed."""
+        sizes = self.inner if self.lanes_along == "inner" else self.outer
+        # The lanes of a matrix product's epilogue are the product's affair.
+        epilogue = any(one.op == "product" for _, one in self.instructions())
+        return sizes[-1] % WIDEST == 0 and not epilogue
 
     @property
     def phases(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flambeau.compiler.mathlib import avx512
 from flambeau.compiler.mathlib.formats import (
     DOUBLE,
     LN2,
@@ -70,13 +71,19 @@ def exp_reduced(r: Lanes) -> Lanes:
 
 def exp_parts(x: Lanes) -> tuple[Lanes, Lanes]:
     """exp(x) as (p, k): p 2^k with p in [0.7, 1.42]."""
-    k, integer, r = reduce(clamp(x, EXP_RANGE[format_of(x)]))
+    return _bounded_parts(clamp(x, EXP_RANGE[format_of(x)]))
+
+
+def _bounded_parts(x: Lanes) -> tuple[Lanes, Lanes]:
+    k, integer, r = reduce(x)
     return exp_reduced(fma(k, -format_of(x).ln2_error, r)), integer
 
 
 def exp(x: Lanes) -> Lanes:
     """e^x."""
-    return select(x.is_nan(), float("nan"), scale_normal(*exp_parts(x)))
+    limits = EXP_RANGE[format_of(x)]
+    bounded = avx512.within(x, -limits[0]) if avx512.serves(x) else clamp(x, limits)
+    return select(x.equals(x), scale_normal(*_bounded_parts(bounded)), float("nan"))
 
 
 def exp_sum(x: Lanes, low: Lanes) -> Lanes:

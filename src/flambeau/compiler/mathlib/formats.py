@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from flambeau.compiler.mathlib import avx512
 from flambeau.compiler.mathlib.lanes import F32, I32, I64, Lanes, fma, select
 
 LN2 = 0.6931471805599453
@@ -104,12 +105,16 @@ def power_of_two(exponent: Lanes) -> Lanes:
 
 def scale(x: Lanes, exponent: Lanes) -> Lanes:
     """x 2^exponent: two steps reach denormals and infinity with a single rounding."""
+    if avx512.serves(x):
+        return avx512.scale(x, to_number(exponent))
     half = exponent >> 1
     return x * power_of_two(half) * power_of_two(exponent - half)
 
 
 def scale_normal(x: Lanes, exponent: Lanes) -> Lanes:
     """x 2^exponent for x in [0.5, 2): as `scale` with less work, but nonsense for a NaN."""
+    if avx512.serves(x):
+        return avx512.scale(x, to_number(exponent))
     form = format_of(x)
     whole, half = exponent << form.mantissa_bits, (exponent >> 1) << form.mantissa_bits
     rest = (whole - half + form.one_bits).to_float()

@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 from llvmlite import ir
 
+from flambeau.runtime.llvm.blocks import constant_lanes
+
 F32 = ir.FloatType()
 F64 = ir.DoubleType()
 I1 = ir.IntType(1)
@@ -35,10 +37,10 @@ def const(kind: ir.Type, value: float) -> ir.Constant:
     """`value` in every lane of the scalar or vector type `kind`.
 
     >>> print(const(ir.VectorType(F32, 2), 0.5))
-    <2 x float> <float 0x3fe0000000000000, float 0x3fe0000000000000>
+    <2 x float> splat (float 0x3fe0000000000000)
     """
     if isinstance(kind, ir.VectorType):
-        return ir.Constant(kind, [value] * kind.count)
+        return constant_lanes(kind, ir.Constant(kind.element, value))
     return ir.Constant(kind, value)
 
 

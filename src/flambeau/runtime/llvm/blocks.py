@@ -5,6 +5,7 @@ Sizes, indices and addresses are i64 throughout.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -93,9 +94,43 @@ def stack_slot(builder: ir.IRBuilder, kind: ir.Type, count: int = 1) -> ir.Value
 def splat(builder: ir.IRBuilder, value: ir.Value, lanes: int) -> ir.Value:
     """A vector with `value` in every lane."""
     kind = ir.VectorType(value.type, lanes)
-    first = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(I32, 0))
-    zeros = ir.Constant(ir.VectorType(I32, lanes), None)
-    return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), zeros)
+    if isinstance(value, ir.Constant):
+        return constant_lanes(kind, value)
+    first = builder.insert_element(poison(kind), value, ir.Constant(I32, 0))
+    return builder.shuffle_vector(first, poison(kind), _first_everywhere(lanes))
+
+
+@functools.cache
+def _first_everywhere(lanes: int) -> ir.Constant:
+    return ir.Constant(ir.VectorType(I32, lanes), [0] * lanes)
+
+
+class _ShortConstant(ir.Constant):  # type: ignore[misc]
+    """A constant by LLVM's short name for it.
+
+    llvmlite writes a vector out lane by lane, which costs time here and again where LLVM reads it.
+    """
+
+    def __init__(self, kind: ir.Type, text: str) -> None:
+        self.type, self.constant = kind, text
+
+    def _get_reference(self) -> str:
+        return self.constant
+
+
+def constant_lanes(kind: ir.VectorType, value: ir.Constant) -> ir.Constant:
+    """The vector with a constant in every lane."""
+    return _ShortConstant(kind, f"splat ({value})")
+
+
+def zeros(kind: ir.Type) -> ir.Constant:
+    """Zero of a scalar or vector type."""
+    return _ShortConstant(kind, "zeroinitializer")
+
+
+def poison(kind: ir.Type) -> ir.Constant:
+    """A value of which nothing is used."""
+    return _ShortConstant(kind, "poison")
 
 
 def pointer_from(builder: ir.IRBuilder, address: ir.Value, kind: ir.Type) -> ir.Value:

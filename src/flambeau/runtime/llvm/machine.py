@@ -52,10 +52,19 @@ def lanes() -> int:
         return settings.lanes
     if settings.cpu != "native":
         return _VECTOR_BYTES.get(settings.cpu, 16) // 4
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f") and features.get("avx512vl"):
+    if has_avx512():
         return 16
+    features = llvm.get_host_cpu_features()
     return 8 if features.get("avx2") and features.get("fma") else 4
+
+
+@functools.cache
+def has_avx512() -> bool:
+    """Whether code may use AVX-512, with its parts VL and DQ."""
+    if settings.cpu != "native":
+        return settings.cpu == "x86-64-v4"
+    features = llvm.get_host_cpu_features()
+    return all(features.get(f"avx512{part}") for part in ("f", "vl", "dq"))
 
 
 @functools.cache

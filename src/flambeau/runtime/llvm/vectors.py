@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from flambeau.runtime.llvm.blocks import I8, I32, I64, VOID, i64, intrinsic, splat
+from flambeau.runtime.llvm.blocks import I8, I32, I64, VOID, i64, intrinsic, splat, zeros
 
 LINE = 64
 
@@ -101,7 +101,7 @@ def masked_load(builder: ir.IRBuilder, pointer: ir.Value, mask: ir.Value) -> ir.
     load = intrinsic(builder.module, name, kind, [kind.as_pointer(), I32, mask.type, kind])
     whole = builder.bitcast(pointer, kind.as_pointer())
     alignment = ir.Constant(I32, item_bytes(kind.element))
-    return builder.call(load, [whole, alignment, mask, ir.Constant(kind, None)])
+    return builder.call(load, [whole, alignment, mask, zeros(kind)])
 
 
 def masked_store(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, mask: ir.Value) -> None:
