@@ -30,7 +30,7 @@ class Pool:
 class Record:
     """A program, as native code sees it; followed by its slots, fix-ups, waves, steps and table."""
 
-    NEXT: Final = 0  # chunk of the current wave to hand out next
+    TAKEN: Final = 0  # chunks of the current wave that are handed out: see native.py
     POOL: Final = 1 * LINE
     WAVE: Final = 1 * LINE + 1  # address of the current wave
     WAVES: Final = 1 * LINE + 2  # address of the first wave
@@ -46,7 +46,8 @@ class Record:
     ARENA: Final = 2 * LINE + 4  # (table position, byte offset in the workspace) pairs
     ARENA_COUNT: Final = 2 * LINE + 5
     POSITION: Final = 3 * LINE  # wave to go on with; -1: from the start, filling the table first
-    RESUME: Final = 3 * LINE + 1  # chunk of it to go on with
+    RESUME: Final = 3 * LINE + 1  # what TAKEN is to be then
+    BY_WORKER: Final = 3 * LINE + 2  # 1: a worker runs the program
     ERROR: Final = 4 * LINE  # four words
     WORDS: Final = 5 * LINE
 

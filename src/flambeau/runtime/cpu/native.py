@@ -1,9 +1,11 @@
 """The executor and the worker loop, as LLVM IR.
 
 How a wave is shared: the caller sets `Pool.OPEN` to a fresh number; a worker that sees it counts
-itself in `ACTIVE`, looks again whether the wave is still open, and takes chunks from `Record.NEXT`
-until there are none. The caller takes chunks too, closes the wave and waits for `ACTIVE` to fall
-to 0. So a worker that comes late, or never, holds nobody up.
+itself in `ACTIVE`, looks again whether the wave is still open, and takes chunks, as `Record.TAKEN`
+says, until there are none. The caller takes chunks too, closes the wave and waits for `ACTIVE` to
+fall to 0. So a worker that comes late, or never, holds nobody up. Workers begin with the last chunk
+and the program's own thread with the first: in the next wave, and in the next run, each then meets
+the data that its core's cache holds.
 
 How a program runs beside its caller: `submit` leaves it in `Pool.JOB`; the worker that takes it is
 its caller from then on. Whoever needs its results calls `wait`, and works on its waves meanwhile.
@@ -40,7 +42,11 @@ _SLICE_NS = 50_000_000  # then the caller returns to Python, so that Ctrl-C is n
 _SPIN_NS = 1_000_000  # a worker that has waited this long goes to sleep
 _PAUSES_A_LOOK = 64
 _PAUSES_BEFORE_YIELDING = 1000
-_NO_CHUNK = 1 << 62
+# Of Record.TAKEN: the low half counts chunks taken from the front, the high one from the back.
+_HALF = 32
+_LOW = (1 << _HALF) - 1
+_ALL = 1 << 62  # more than there are
+_FALSE, _TRUE = ir.Constant(ir.IntType(1), 0), ir.Constant(ir.IntType(1), 1)
 _SCRATCH_ALIGNMENT = 64
 
 _PAUSE = {
@@ -136,6 +142,7 @@ def _do_chunks(
     record: ir.Value,
     wave: ir.Value,
     scratch: ir.Value,
+    is_worker: ir.Value,
     after_chunk: Callable[[ir.Value], None],
 ) -> None:
     """Take chunks of the wave and do them, until there are none left; emit `after_chunk(step)`."""
@@ -143,14 +150,13 @@ def _do_chunks(
     chunks = f.get(wave, Wave.CHUNKS)
     step_slot = stack_slot(b, I64)
     b.store(f.get(wave, Wave.FIRST_STEP), step_slot)
+    one = b.select(is_worker, i64(1 << _HALF), i64(1))
     with f.repeat() as finished:
-        chunk = b.atomic_rmw("add", f.at(record, Record.NEXT), i64(1), "monotonic")
-        f.leave_if(b.icmp_signed(">=", chunk, chunks), finished)
-        with f.repeat() as found:  # chunks only go up, so the search goes on from the last step
-            step = b.inttoptr(b.load(step_slot), WORDS)
-            f.leave_if(b.icmp_signed("<", chunk, f.get(step, Step.END_CHUNK)), found)
-            b.store(b.add(b.load(step_slot), i64(Step.WORDS * WORD)), step_slot)
-        step = b.inttoptr(b.load(step_slot), WORDS)
+        taken = b.atomic_rmw("add", f.at(record, Record.TAKEN), one, "monotonic")
+        f.leave_if(b.icmp_signed(">=", _count(f, taken), chunks), finished)
+        first, last = b.and_(taken, i64(_LOW)), b.lshr(taken, i64(_HALF))
+        chunk = b.select(is_worker, b.sub(b.sub(chunks, i64(1)), last), first)
+        step = _find_step(f, step_slot, chunk)
         items = f.get(step, Step.CHUNK_ITEMS)
         begin = b.mul(b.sub(chunk, f.get(step, Step.FIRST_CHUNK)), items)
         end, total = b.add(begin, items), f.get(step, Step.TOTAL)
@@ -158,6 +164,22 @@ def _do_chunks(
         kernel = b.inttoptr(f.get(step, Step.FUNCTION), KERNEL.as_pointer())
         b.call(kernel, [f.pointer(step, Step.ARGS), begin, end, scratch])
         after_chunk(step)
+
+
+def _count(f: _Function, taken: ir.Value) -> ir.Value:
+    """How many chunks were taken, from the front and from the back."""
+    return f.builder.add(f.builder.and_(taken, i64(_LOW)), f.builder.lshr(taken, i64(_HALF)))
+
+
+def _find_step(f: _Function, step_slot: ir.Value, chunk: ir.Value) -> ir.Value:
+    """The step that a chunk belongs to; the search goes on from the step before."""
+    b = f.builder
+    for sign, bound, stride in (("<", Step.END_CHUNK, 1), (">=", Step.FIRST_CHUNK, -1)):
+        with f.repeat() as found:
+            step = b.inttoptr(b.load(step_slot), WORDS)
+            f.leave_if(b.icmp_signed(sign, chunk, f.get(step, bound)), found)
+            b.store(b.add(b.load(step_slot), i64(stride * Step.WORDS * WORD)), step_slot)
+    return b.inttoptr(b.load(step_slot), WORDS)
 
 
 def worker(name: str) -> str:
@@ -194,11 +216,12 @@ def _join(f: _Function, pool: ir.Value, seen: ir.Value, work: Callable[[ir.Value
 def _help_out(f: _Function, record: ir.Value, scratch: ir.Value, room: ir.Value) -> None:
     b = f.builder
     with b.if_then(_have_scratch(f, record, scratch, room)):
-        _help(f, record, b.load(scratch))
+        _help(f, record, b.load(scratch), _TRUE)
 
 
-def _help(f: _Function, record: ir.Value, scratch: ir.Value) -> None:
-    _do_chunks(f, record, f.pointer(record, Record.WAVE), scratch, lambda _step: None)
+def _help(f: _Function, record: ir.Value, scratch: ir.Value, is_worker: ir.Value) -> None:
+    wave = f.pointer(record, Record.WAVE)
+    _do_chunks(f, record, wave, scratch, is_worker, lambda _step: None)
 
 
 def _run_job(f: _Function, pool: ir.Value, job: ir.Value) -> None:
@@ -207,9 +230,12 @@ def _run_job(f: _Function, pool: ir.Value, job: ir.Value) -> None:
     kind = ir.FunctionType(I64, [WORDS]).as_pointer()
     execute = b.inttoptr(f.get(pool, Pool.EXECUTOR), kind)
     status = f.variable(PAUSED)
+    record = b.inttoptr(job, WORDS)
+    f.set(record, Record.BY_WORKER, i64(1))
     with f.repeat() as finished:
-        b.store(b.call(execute, [b.inttoptr(job, WORDS)]), status)
+        b.store(b.call(execute, [record]), status)
         f.leave_if(b.icmp_signed("!=", b.load(status), i64(PAUSED)), finished)
+    f.set(record, Record.BY_WORKER, i64(0))
     f.swap(pool, Pool.JOB_STATUS, b.load(status))
 
 
@@ -253,7 +279,7 @@ def _help_until_done(
     def help_own(other: ir.Value) -> None:
         # The workers may be busy with another thread's program.
         with b.if_then(b.icmp_unsigned("==", other, record)):
-            _help(f, record, scratch)
+            _help(f, record, scratch, _FALSE)
 
     with f.repeat() as finished:
         b.store(f.read(pool, Pool.JOB_STATUS), status)
@@ -347,7 +373,8 @@ def executor(name: str) -> str:
         with b.if_then(shared):
             _open_wave(f, record, pool)
         scratch = b.inttoptr(f.get(record, Record.WORKSPACE), POINTER)
-        _do_chunks(f, record, wave, scratch, look_at_clock)
+        by_worker = f.is_set(f.get(record, Record.BY_WORKER))
+        _do_chunks(f, record, wave, scratch, by_worker, look_at_clock)
         with b.if_then(shared):
             _close_wave(f, pool)
         with b.if_then(f.is_zero(f.get(record, Record.RESUME))):
@@ -403,7 +430,7 @@ def _enter_wave(f: _Function, record: ir.Value, position: ir.Value) -> ir.Value:
     offset = b.mul(position, i64(Wave.WORDS * WORD))
     address = b.add(f.get(record, Record.WAVES), offset)
     f.set(record, Record.WAVE, address)
-    f.set(record, Record.NEXT, f.get(record, Record.RESUME))
+    f.set(record, Record.TAKEN, f.get(record, Record.RESUME))
     f.set(record, Record.RESUME, i64(0))
     return b.inttoptr(address, WORDS)
 
@@ -467,10 +494,10 @@ def _clock_watcher(f: _Function, record: ir.Value, status: ir.Value) -> Callable
                 b.store(now, started)
             ran = b.sub(now, b.load(started))
             with b.if_then(b.icmp_signed(">", ran, i64(_SLICE_NS))):
-                chunk = f.swap(record, Record.NEXT, i64(_NO_CHUNK))
+                taken = f.swap(record, Record.TAKEN, i64(_ALL))
                 chunks = f.get(f.pointer(record, Record.WAVE), Wave.CHUNKS)
-                remain = b.icmp_signed("<", chunk, chunks)
-                f.set(record, Record.RESUME, b.select(remain, chunk, i64(0)))
+                remain = b.icmp_signed("<", _count(f, taken), chunks)
+                f.set(record, Record.RESUME, b.select(remain, taken, i64(0)))
                 b.store(i64(PAUSED), status)
 
     return look
