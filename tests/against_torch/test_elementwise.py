@@ -18,8 +18,8 @@ from tolerances import Tolerance, assert_close, tolerance
 
 torch = pytest.importorskip("torch")
 
-# What random numbers are made with has no counterpart (test_random.py compares results), nor has the
-# counting of a loop's rounds.
+# What random numbers are made with has no counterpart (test_random.py compares results), and the
+# count of a loop's rounds has none.
 OWN = ("flambeau.ops.random", "flambeau.ops.indexing", "flambeau.autograd.while_loop")
 OPS = [op for op in all_ops() if isinstance(op, Elementwise) and type(op).__module__ not in OWN]
 RENAMED = {
