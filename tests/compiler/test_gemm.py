@@ -364,10 +364,11 @@ def test_tiles_fill_the_matrix_and_the_registers() -> None:
             assert -(-vectors // tile.vectors) * (tile.vectors - 1) <= vectors
 
 
-def test_a_tile_that_does_not_fit_is_refused() -> None:
-    spec = gemm.GemmSpec("float32", Tile(6, 4, 16))
-    problem = gemm.Problem(8, 64, 10, (0, 10, 1), (0, 64, 1), (0, 64))
-    with pytest.raises(ValueError, match="8 cannot be cut into pieces of 6 and 5"):
+@pytest.mark.parametrize(("m", "rows"), [(8, 6), (64, 12)])
+def test_a_tile_that_does_not_fit_is_refused(m: int, rows: int) -> None:
+    spec = gemm.GemmSpec("float32", Tile(rows, 2, 16))
+    problem = gemm.Problem(m, 64, 10, (0, 10, 1), (0, 64, 1), (0, 64))
+    with pytest.raises(ValueError, match=f"{m} cannot be cut into pieces of {rows} and {rows - 1}"):
         gemm.work_items(spec, problem, 1)
 
 

@@ -135,10 +135,11 @@ def even_pieces(total: int, most: int) -> tuple[int, int, int]:
 
 def _pieces_of(total: int, size: int) -> tuple[int, int]:
     """How many pieces of `size` or one less make `total`, and how many of them have `size`."""
-    count, found, large = even_pieces(total, size)
-    if found < size - 1:
+    count, _, _ = even_pieces(total, size)
+    large = total - count * (size - 1)
+    if not 0 <= large <= count:
         raise ValueError(f"{total} cannot be cut into pieces of {size} and {size - 1}")
-    return count, large if found == size else 0
+    return count, large
 
 
 def tile_for(dtype: str, m: int, n: int, lanes: int, a: Layout = "row", threads: int = 1) -> Tile:
