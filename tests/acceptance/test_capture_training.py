@@ -189,3 +189,31 @@ def test_a_gradient_that_is_kept_outlives_the_next_replay(look: Callable[[Any], 
         assert weight.grad is not None
         kept.append(look(weight.grad))
     assert [one.tolist() for one in kept] == [[2.0 * number] * 3 for number in range(6)]
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_replay_copies_no_parameters(by_hand: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = torch.ones(3, 2, requires_grad=True)
+    optimizer = torch.optim.Adam([weight])
+    x = torch.ones(4, 3)
+
+    @torch.compile
+    def step() -> torch.Tensor:
+        loss = (x @ weight).square().sum()
+        loss.backward()
+        if not by_hand:
+            optimizer.step()
+            optimizer.zero_grad()
+            return loss.detach()
+        with torch.no_grad():
+            weight.sub_(weight.grad, alpha=0.1)
+            weight.grad.zero_()
+        return loss.detach()
+
+    for _ in range(4):
+        step()
+    copies: list[Any] = []
+    monkeypatch.setattr("flambeau.tensor.feed.duplicate", copies.append)
+    for _ in range(3):
+        step().item()
+    assert not copies

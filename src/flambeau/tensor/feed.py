@@ -87,9 +87,8 @@ class Feed:
         buffers = self._buffers.copy()
         for number, argument, taken in self._arguments:
             storage = bound[argument]._storage
-            node: Any = storage.node
-            buffers[number] = _own_buffer(storage) if taken else node.buffer or compute(node).buffer
-        held = any_buffers(self._read) + own_buffers(self._overwritten)
+            buffers[number] = _own_buffer(storage) if taken else _any_buffer(storage)
+        held = [*map(_any_buffer, self._read), *own_buffers(self._overwritten)]
         for number, buffer in zip(self._held, held, strict=True):
             buffers[number] = buffer
         outputs = [buffers[leaf] for leaf in self._output_leaves]
@@ -110,12 +109,8 @@ class Feed:
         return numbers
 
 
-def any_buffers(storages: list[Storage]) -> list[Buffer]:
-    """The buffers of what the storages hold."""
-    found: list[Any] = [one.node.buffer for one in storages]
-    if None in found:
-        found = [compute(one.node).buffer for one in storages]
-    return found
+def _any_buffer(storage: Storage) -> Any:
+    return storage.node.buffer or compute(storage.node).buffer
 
 
 def own_buffers(storages: list[Storage]) -> list[Buffer]:
