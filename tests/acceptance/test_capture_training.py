@@ -193,21 +193,22 @@ def test_a_gradient_that_is_kept_outlives_the_next_replay(look: Callable[[Any], 
 
 @pytest.mark.parametrize("by_hand", [True, False])
 def test_a_replay_copies_no_parameters(by_hand: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    weight = torch.ones(3, 2, requires_grad=True)
-    optimizer = torch.optim.Adam([weight])
+    weights = [torch.ones(3, 5, requires_grad=True), torch.ones(5, 2, requires_grad=True)]
+    optimizer = torch.optim.Adam(weights)
     x = torch.ones(4, 3)
 
     @torch.compile
     def step() -> torch.Tensor:
-        loss = (x @ weight).square().sum()
+        loss = ((x @ weights[0]).clamp(min=0) @ weights[1]).square().sum()
         loss.backward()
         if not by_hand:
             optimizer.step()
             optimizer.zero_grad()
             return loss.detach()
         with torch.no_grad():
-            weight.sub_(weight.grad, alpha=0.1)
-            weight.grad.zero_()
+            for weight in weights:
+                weight -= 0.1 * weight.grad
+                weight.grad.zero_()
         return loss.detach()
 
     for _ in range(4):
