@@ -125,6 +125,15 @@ def record_results(
     return [record(op, (*inputs,), (*attributes, number)) for number in numbers]
 
 
+def keep_for_gradients(results: Sequence[Node], kept: Callable[[], list[Node]]) -> None:
+    """Have the results hold what their gradients begin with, if there are to be any."""
+    differentiable = [one for one in results if one.requires_grad]
+    if differentiable:
+        values = kept()
+        for one in differentiable:
+            one.owner = values
+
+
 def summed(grads: Sequence[Node | None], spec: Spec) -> Node:
     """The sum of those gradients that there are; zeros if there are none."""
     found = [one for one in grads if one is not None]

@@ -13,6 +13,7 @@ import numpy as np
 
 from flambeau.autograd.bodies import (
     as_stored,
+    keep_for_gradients,
     pullback,
     record_results,
     sample_body,
@@ -153,13 +154,9 @@ def scan(
         stacks = [zeros((0, *one.shape), one.dtype) for one in outputs]
         return list(first), stacks
     results = record_results(SCAN, inputs, attributes, range(len(made.results)))
-    _keep_for_gradients(results, _every(inputs, attributes) if _any_requires(results) else [])
+    keep_for_gradients(results, lambda: _every(inputs, attributes))
     last = dict(zip(moving, results, strict=False))
     return [last.get(n, first[n]) for n in range(count)], results[len(moving) :]
-
-
-def _any_requires(nodes: Sequence[Node]) -> bool:
-    return any(one.requires_grad for one in nodes)
 
 
 def _every(inputs: tuple[Node, ...], attributes: tuple[Any, ...]) -> list[Node]:
@@ -167,12 +164,6 @@ def _every(inputs: tuple[Node, ...], attributes: tuple[Any, ...]) -> list[Node]:
     body, count = attributes[:2]
     first = len(body.results)
     return record_results(SCAN, inputs, attributes, range(first, first + count))
-
-
-def _keep_for_gradients(results: Sequence[Node], every: list[Node]) -> None:
-    for one in results:
-        if one.requires_grad:
-            one.owner = every
 
 
 class _Backward:

@@ -14,6 +14,7 @@ import numpy as np
 
 from flambeau.autograd.bodies import (
     as_stored,
+    keep_for_gradients,
     pullback,
     record_results,
     sample_body,
@@ -183,11 +184,8 @@ def while_loop(
     inputs = (*[begin[n] for n in moving], *fixed, *[begin[n] for n in same], *around)
     attributes = (made, len(moving), limit + 1 if strict else limit)
     results = record_results(WHILE, inputs, attributes, range(len(moving)))
-    if limit >= 0 and any(one.requires_grad for one in results):
-        every = _every(inputs, attributes)
-        for one in results:
-            if one.requires_grad:
-                one.owner = every
+    if limit >= 0:
+        keep_for_gradients(results, lambda: _every(inputs, attributes))
     last = dict(zip(moving, results, strict=True))
     return [last.get(n, begin[n]) for n in range(CONTROL, count)], last[1]
 

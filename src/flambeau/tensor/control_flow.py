@@ -67,9 +67,10 @@ def scan(
         return nodes, [one.node for one in _tensors("scan", "the output of combine_fn", outputs)]
 
     moved = [(one.movedim(dim, 0) if dim else one).node for one in walked]
-    last, stacked = scan_nodes([one.node for one in first], moved, (), length, reverse, step)
+    begin = [one.node for one in first]
+    last, stacked = scan_nodes(begin, moved, (), length, reverse, step)
     results = [one.movedim(0, dim) if 0 < dim < one.dim() else one for one in map(wrap, stacked)]
-    return unflatten(init, _own(last, first)), unflatten(outputs, results)
+    return unflatten(init, own_tensors(last, begin)), unflatten(outputs, results)
 
 
 def while_loop(
@@ -118,8 +119,9 @@ def while_loop(
         return _same_nodes("while_loop", "body_fn", carried_inputs, first, after)
 
     limit = -1 if maximum_iterations is None else maximum_iterations
-    last, _ = while_nodes(condition, step, [one.node for one in first], (), limit)
-    return unflatten(carried_inputs, _own(last, first))
+    begin = [one.node for one in first]
+    last, _ = while_nodes(condition, step, begin, (), limit)
+    return unflatten(carried_inputs, own_tensors(last, begin))
 
 
 def cond(
@@ -248,9 +250,9 @@ def _text(value: Any) -> str:
     return "None" if value is None else "*"
 
 
-def _own(nodes: Sequence[Node], given: Sequence[Tensor]) -> list[Tensor]:
-    """Tensors of these values; those that others have, as values of their own."""
-    taken = {one.node for one in given}
+def own_tensors(nodes: Sequence[Node], given: Sequence[Node]) -> list[Tensor]:
+    """Tensors of what a loop or branch gives; what was given to it, as values of their own."""
+    taken = set(given)
     results = []
     for node in nodes:
         results.append(wrap(record(CLONE, (node,)) if node in taken else node))

@@ -88,7 +88,7 @@ class Feed:
         for number, argument, taken in self._arguments:
             storage = bound[argument]._storage
             buffers[number] = _own_buffer(storage) if taken else _any_buffer(storage)
-        held = [*map(_any_buffer, self._read), *own_buffers(self._overwritten)]
+        held = [*map(_any_buffer, self._read), *_own_buffers(self._overwritten)]
         for number, buffer in zip(self._held, held, strict=True):
             buffers[number] = buffer
         outputs = [buffers[leaf] for leaf in self._output_leaves]
@@ -113,7 +113,7 @@ def _any_buffer(storage: Storage) -> Any:
     return storage.node.buffer or compute(storage.node).buffer
 
 
-def own_buffers(storages: list[Storage]) -> list[Buffer]:
+def _own_buffers(storages: list[Storage]) -> list[Buffer]:
     """The buffers of what the storages hold, which nothing else has: they may be overwritten."""
     nodes = [one.node for one in storages]
     found: list[Any] = [one.buffer for one in nodes]

@@ -8,6 +8,7 @@ from typing import Any
 from flambeau.autograd.branch import branch
 from flambeau.graph.node import Node
 from flambeau.ops.shape import reshape
+from flambeau.tensor.control_flow import own_tensors
 from flambeau.tensor.structure import flatten, same_structure, unflatten
 from flambeau.tensor.tensor import Tensor as Value
 from flambeau.tensor.tensor import wrap
@@ -16,7 +17,6 @@ from flambeau.tf1.building import convert_to_tensor
 from flambeau.tf1.evaluation import Evaluation
 from flambeau.tf1.frames import (
     Inside,
-    as_results,
     build,
     created,
     shapes_of,
@@ -119,7 +119,7 @@ def _choose(evaluation: Evaluation, made: Operation) -> list[Value]:
     then, otherwise = map(arm, made.attributes["frames"])
     results = branch(condition, held, then, otherwise)
     write_back(evaluation, variables, results[len(made.outputs) :])
-    return as_results(results[: len(made.outputs)], held)
+    return own_tensors(results[: len(made.outputs)], held)
 
 
 _COND = Kind("Merge", shapes_of, in_session=_choose)

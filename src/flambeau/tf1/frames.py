@@ -216,16 +216,6 @@ def own_values(evaluation: Evaluation, tensors: Sequence[Tensor]) -> list[Node]:
     return [evaluation.value(one).node for one in tensors]
 
 
-def as_results(nodes: Sequence[Node], given: Sequence[Node]) -> list[Value]:
-    """Values of a loop's or branch's results, none of which is a node that others have."""
-    taken = set(given)
-    found = []
-    for node in nodes:
-        found.append(wrap(record(CLONE, (node,)) if node in taken else node))
-        taken.add(node)
-    return found
-
-
 def write_back(
     evaluation: Evaluation, variables: Sequence[Operation], nodes: Sequence[Node]
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from flambeau.autograd.while_loop import while_loop as while_nodes
 from flambeau.graph.node import Node
 from flambeau.ops.shape import reshape
+from flambeau.tensor.control_flow import own_tensors
 from flambeau.tensor.structure import flatten, unflatten
 from flambeau.tensor.tensor import Tensor as Value
 from flambeau.tensor.tensor import wrap
@@ -15,7 +16,6 @@ from flambeau.tf1.building import convert_to_tensor, graph_of, known_integer
 from flambeau.tf1.evaluation import Evaluation
 from flambeau.tf1.frames import (
     Inside,
-    as_results,
     build,
     check_alike,
     check_structure,
@@ -128,7 +128,7 @@ def _loop(evaluation: Evaluation, made: Operation) -> list[Value]:
         limit, strict = evaluation.state.rounds, True
     last, _ = while_nodes(condition, step, [*first, *held], (), limit, strict=strict)
     write_back(evaluation, variables, last[count:])
-    return as_results(last[:count], [*first, *held])
+    return own_tensors(last[:count], [*first, *held])
 
 
 _WHILE = Kind("Exit", shapes_of, in_session=_loop)

@@ -7,6 +7,7 @@ from typing import Any
 
 from flambeau.autograd.scan import scan as scan_nodes
 from flambeau.graph.node import Node
+from flambeau.tensor.control_flow import own_tensors
 from flambeau.tensor.structure import flatten, same_structure, unflatten
 from flambeau.tensor.tensor import Tensor as Value
 from flambeau.tensor.tensor import wrap
@@ -15,7 +16,6 @@ from flambeau.tf1.building import convert_to_tensor, graph_of
 from flambeau.tf1.evaluation import Evaluation
 from flambeau.tf1.frames import (
     Inside,
-    as_results,
     build,
     check_alike,
     check_structure,
@@ -225,7 +225,7 @@ def _walk(evaluation: Evaluation, made: Operation) -> list[Value]:
         [*first, *held], walked, (), length, made.attributes["reverse"], step
     )
     write_back(evaluation, variables, last[handed:])
-    return as_results([*last[:handed], *stacked], [*values, *held])
+    return own_tensors([*last[:handed], *stacked], [*values, *held])
 
 
 _SCAN = Kind("Scan", shapes_of, in_session=_walk)
