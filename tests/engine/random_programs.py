@@ -32,7 +32,7 @@ from flambeau.ops import (
     trigonometric,
 )
 from flambeau.ops.elementwise_base import random_values
-from flambeau.ops.indexing import index, index_put, wrap_index
+from flambeau.ops.indexing import gather, index, index_put, place, wrap_index
 from flambeau.ops.matmul import matmul
 from flambeau.ops.scan import cumprod, cumsum, running_extreme
 from flambeau.ops.strided import as_strided, as_strided_scatter, cat, overlaps, slice_
@@ -389,6 +389,21 @@ def _index(d: _Drawing, x: int) -> None:
     d.step(_put, x, value, *indices, parameters=(dims, d.random.random() < 0.5))
 
 
+def _gather(d: _Drawing, x: int) -> None:
+    """Read one or more elements along a dimension; what was one is put back among zeros."""
+    sizes = d.values[x].shape
+    if not sizes or not d.values[x].spec.numel:
+        return
+    dim = d.random.randrange(len(sizes))
+    count = d.random.choice((1, 1, 3))
+    at = d.positions(sizes[dim], (*sizes[:dim], count, *sizes[dim + 1 :]))
+    found = d.step(gather, x, at, parameters=(dim,))
+    if count == 1:
+        back = d.step(place, found, at, parameters=(dim, sizes[dim]))
+        if d.values[x].dtype is not dtypes.bool and d.random.random() < 0.5:
+            d.step(arithmetic.add, x, back)
+
+
 def _sorted(d: _Drawing, x: int) -> None:
     if d.values[x].shape and d.values[x].dtype is not dtypes.bool:
         d.step(sorting.argsort, x, parameters=(d.random.random() < 0.5,))
@@ -426,5 +441,5 @@ def _iota(d: _Drawing, x: int) -> None:
 _RULES: tuple[Callable[[_Drawing, int], None], ...] = (
     *[_unary, _binary] * 4, _integer_division, _where, _cast, _cast, _reshape, _reshape, _permute,
     _permute, _expand, _slice, _slice, _pad, _as_strided, _as_strided_scatter, _cat, _reduce,
-    _reduce, _reduce, _index, _index, _sorted, _scan, _matmul, _iota,
+    _reduce, _reduce, _index, _index, _gather, _sorted, _scan, _matmul, _iota,
 )  # fmt: skip

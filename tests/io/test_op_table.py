@@ -68,6 +68,8 @@ def test_altered_attributes_are_refused_or_can_be_computed(name: str) -> None:
                 if name in ("index", "index_put"):
                     # Positions are checked when the graph runs.
                     inputs = in_range(sample.inputs, parameters["dims"])
+                elif name == "gather":
+                    inputs = in_range(sample.inputs, (parameters["dim"],))
                 elif name == "wrap_index":
                     inputs = (np.zeros_like(sample.inputs[0]),)
                     if parameters["size"] == 0:
@@ -111,6 +113,9 @@ def test_other_numbers_of_inputs_are_refused(name: str) -> None:
         ("cat", [(2, 3), (2,)], {"dim": 0}),
         ("matmul", [(3,), (3,)], {}),
         ("recurrence", [(2,), (3,)], {"dim": 0, "reverse": False}),
+        ("gather", [(2, 3), (1, 4)], {"dim": 0}),
+        ("gather", [(2, 3), (2,)], {"dim": 1}),
+        ("place", [(2, 3), (2, 3), ()], {"dim": 1, "size": 3}),
         ("argsort", [()], {"descending": False}),
         ("iota", [], {"count": -1}),
         ("iota", [], {"count": 1 << 62}),

@@ -11,6 +11,7 @@ import pytest
 import flambeau
 import flambeau.nn.functional as F
 from flambeau import nn
+from flambeau.engine.explain import explain
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(2, 5, 3))
@@ -244,3 +245,29 @@ def test_class_weights_are_buffers():
     loss = nn.CrossEntropyLoss(weight=flambeau.ones(3))
     assert list(loss.state_dict()) == ["weight"]
     assert repr(loss) == "CrossEntropyLoss()"
+
+
+def test_cross_entropys_gradient_needs_no_other_tensor_of_its_size() -> None:
+    rows, classes = 64, 512
+    logits = flambeau.randn(rows, classes, requires_grad=True)
+    target = flambeau.randint(0, classes, (rows,))
+    target.tolist()
+    with explain() as found:
+        F.cross_entropy(logits, target).backward()
+        logits.grad.numpy()
+    nbytes, spare = 4 * rows * classes, 100 * rows
+    (plan,) = found.plans
+    # The logits, their exponentials written and read, the gradient.
+    assert sum(kernel.nbytes for kernel in plan.kernels) < 4 * nbytes + spare
+    assert plan.temporary_bytes + plan.output_bytes < 2 * nbytes + spare
+
+
+@pytest.mark.parametrize("wrong", [3, -1])
+def test_a_bad_class_is_reported_though_only_the_gradient_is_looked_at(wrong: int) -> None:
+    scores = flambeau.zeros(2, 3, requires_grad=True)
+    log = flambeau.zeros(())
+    F.cross_entropy(scores, flambeau.tensor([0, wrong])).backward()
+    log.add_(scores.grad.sum())
+    with pytest.raises(IndexError, match=f"index {wrong} is out of bounds"):
+        log.item()
+    assert log.item() == 0

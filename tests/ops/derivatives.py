@@ -19,8 +19,8 @@ from flambeau.graph.recording import parameter
 from ops.harness import apply, leaf
 
 STEP = 1e-4
-# Inputs that are always Python numbers, hence have no gradient: pad's fill.
-STILL = {"pad": (1,)}
+# Inputs that are always Python numbers, hence have no gradient: what fills the rest.
+STILL = {"pad": (1,), "place": (2,)}
 Arrays = Sequence[np.ndarray]
 
 
@@ -85,8 +85,8 @@ class _Rule:
     """The graph of an op's gradient at given inputs."""
 
     def __init__(self, function: Weighted, inputs: Arrays, weights: np.ndarray) -> None:
-        self.inputs = [_variable(one) if is_smooth(one) else leaf(one) for one in inputs]
-        self.weights = _variable(weights)
+        self.inputs = [variable(one) if is_smooth(one) else leaf(one) for one in inputs]
+        self.weights = variable(weights)
         output = apply(function.op, self.inputs, function.parameters)
         self.grads = gradients_of([output], [self.weights], self.inputs)
 
@@ -112,7 +112,8 @@ def gradients_of(
     return [found[identity(one)][1] if identity(one) in found else None for one in variables]
 
 
-def _variable(array: np.ndarray) -> Node:
+def variable(array: np.ndarray) -> Node:
+    """A leaf that a gradient can be taken of."""
     node = parameter(leaf(array))
     node.owner = lambda: array
     return node

@@ -7,9 +7,18 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from flambeau.graph.op import Op
-from ops.derivatives import STEP, Arrays, Weighted, moved, random_direction, smooth_samples
-from ops.harness import all_ops, forget_recording
+from flambeau.graph.op import INPUTS, OUTPUT, Op
+from ops.derivatives import (
+    STEP,
+    Arrays,
+    Weighted,
+    is_smooth,
+    moved,
+    random_direction,
+    smooth_samples,
+    variable,
+)
+from ops.harness import all_ops, apply, forget_recording, leaf
 
 OPS = [op for op in all_ops() if op.differentiable and not op.effect]
 ATTEMPTS = 20
@@ -63,3 +72,20 @@ def test_rule_is_what_is_measured(op: Op, slopes: Callable[..., Slopes]) -> None
                 break
             inputs = moved(inputs, random_direction(op, generator, inputs), 0.01)
         assert by_rule == pytest.approx(measured, rel=1e-6, abs=1e-7), (op, sample)
+
+
+@pytest.mark.parametrize("op", OPS, ids=str)
+def test_rule_reads_no_value_that_is_not_kept_for_it(op: Op) -> None:
+    for sample in smooth_samples(op):
+        inputs = [variable(one) if is_smooth(one) else leaf(one) for one in sample.inputs]
+        output = apply(op, inputs, sample.parameters)
+        kept = [output] if op.reads & OUTPUT else []
+        if op.reads & INPUTS:
+            kept += inputs[op.inputs_read]
+        grad = leaf(np.ones(output.shape))
+        waiting = [one for one in op.gradient(grad, output, **sample.parameters) if one is not None]
+        while waiting:
+            node = waiting.pop()
+            if node not in kept:
+                assert node not in (output, *inputs), (op, sample)
+                waiting += node.inputs

@@ -50,6 +50,8 @@ class Op:
     name: ClassVar[str]
     parameters: ClassVar[tuple[str, ...]] = ()
     reads: ClassVar[int] = INPUTS
+    # Of which inputs it reads the values, if any; of the others the shape will do.
+    inputs_read: ClassVar[slice] = slice(None)
     differentiable: ClassVar[bool] = True
     # An op that does more than make a value (draws random numbers) is never dropped.
     effect: ClassVar[bool] = False
@@ -59,9 +61,6 @@ class Op:
     is_free: ClassVar[bool] = False
     # An op that may find a bad index at run time.
     checks: ClassVar[bool] = False
-
-    def __init__(self) -> None:
-        self.specs: dict[tuple[Any, ...], Spec] = {}
 
     def infer(self, *inputs: Any, **parameters: Any) -> tuple[Shape, dtype]:
         """The result's shape and dtype; raises what PyTorch raises for inputs it refuses."""

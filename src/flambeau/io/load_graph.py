@@ -16,7 +16,7 @@ from flambeau.graph.recording import Recording, data, record, scalar
 from flambeau.graph.subgraph import tracing
 from flambeau.io.graph_file import Graph, Inside, Result, Value, read_graph
 from flambeau.io.op_table import OPS, check_arguments
-from flambeau.ops.indexing import INDEX, INDEX_PUT, WRAP_INDEX, check_range
+from flambeau.ops.indexing import GATHER, INDEX, INDEX_PUT, WRAP_INDEX, check_range
 from flambeau.ops.shape import EXPAND
 from flambeau.runtime.buffers import Buffer
 from flambeau.runtime.plan import Fault, Plan, explain_fault
@@ -187,6 +187,8 @@ def _operation(value: Value, nodes: list[Node]) -> Node:
     check_arguments(op, [one.spec for one in inputs], attributes)
     if op in (INDEX, INDEX_PUT):
         inputs = _with_checked_indices(inputs, attributes["dims"])
+    elif op is GATHER:
+        inputs = _with_checked_indices(inputs, (attributes["dim"],))
     return record(op, tuple(inputs), tuple(attributes.values()))
 
 
@@ -243,7 +245,7 @@ def _computed(node: Node) -> Node:
 def _plan(recording: Recording, outputs: list[Node]) -> Plan:
     """The plan that computes these nodes; a known one if there is one."""
     wanted = tuple(sorted({one.position for one in outputs}))
-    key = (*recording.key(), wanted, ())
+    key = (recording.structure, wanted, ())
     plan = engine.find(key)
     if plan is None:
         results = [recording.nodes[position] for position in wanted]

@@ -102,8 +102,8 @@ def _is(value: Any, kind: str) -> bool:
 # For the other ops, at least one.
 _COUNTS = {
     "amax": 1, "amin": 1, "any": 1, "all": 1, "argsort": 1, "as_strided": 1,
-    "as_strided_scatter": 2, "expand": 1, "iota": 0, "matmul": 2, "next_round": 1, "pad": 2,
-    "permute": 1,
+    "as_strided_scatter": 2, "expand": 1, "gather": 2, "iota": 0, "matmul": 2,
+    "next_round": 1, "pad": 2, "permute": 1, "place": 3,
     "prod": 1, "recurrence": 2, "reshape": 1, "running_extreme": 1, "slice": 1, "sum": 1,
     "wrap_index": 1,
 }  # fmt: skip
@@ -176,6 +176,19 @@ def _index(x: Spec, *indices: Spec, dims: Shape) -> bool:
     return _indexed(x, indices, dims)
 
 
+def _gather(x: Spec, positions: Spec, dim: int) -> bool:
+    fits = len(positions.shape) == len(x.shape) and all(
+        size <= x.shape[one] for one, size in enumerate(positions.shape) if one != dim
+    )
+    return fits and positions.dtype is dtypes.int64 and _is_dim(x, dim)
+
+
+def _place(value: Spec, positions: Spec, fill: Spec, dim: int, size: int) -> bool:
+    alike = value.shape == positions.shape and positions.dtype is dtypes.int64
+    fills = fill.shape == () and fill.dtype is value.dtype
+    return alike and fills and _is_dim(value, dim) and value.shape[dim] == 1 and size >= 0
+
+
 def _index_put(x: Spec, *others: Spec, dims: Shape, accumulate: bool) -> bool:
     return len(others) > 1 and others[0].dtype is x.dtype and _indexed(x, others[1:], dims)
 
@@ -213,6 +226,7 @@ _CHECKS: dict[str, Callable[..., bool]] = {
     "branch": _branch,
     "cat": _cat,
     "expand": _expand,
+    "gather": _gather,
     "index": _index,
     "index_put": _index_put,
     "iota": lambda count: count >= 0,
@@ -220,6 +234,7 @@ _CHECKS: dict[str, Callable[..., bool]] = {
     "next_round": lambda x, limit: x.shape == () and x.dtype is dtypes.int64 and limit > 0,
     "pad": _pad,
     "permute": _permute,
+    "place": _place,
     "recurrence": lambda a, b, dim, reverse: a is b and _is_dim(a, dim),
     "reshape": _reshape,
     "running_extreme": lambda x, dim, largest: _is_dim(x, dim),

@@ -31,12 +31,11 @@ from flambeau.numpy._ufunc import adapted, operand_of
 from flambeau.numpy._ufuncs import UFUNCS
 from flambeau.ops import algebra, logic
 from flambeau.ops.comparison import eq, lt, ne
-from flambeau.ops.indexing import index, wrap_index
+from flambeau.ops.indexing import gather, index, wrap_index
 from flambeau.ops.selection import cast
 from flambeau.ops.selection import where as choose
 from flambeau.ops.shape import expand, reshape
 from flambeau.ops.strided import cat
-from flambeau.tensor.scatter import gathered
 from flambeau.tensor.searching import searchsorted as search
 from flambeau.tensor.searching import sort as sort_tensor
 from flambeau.tensor.tensor import wrap, write
@@ -228,7 +227,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> ndarray:
     checked = wrap_index(cast(places, dtypes.int64), size)
     checked = expand(checked, (*rest[:dim], places.spec.shape[dim], *rest[dim + 1 :]))
     wide = expand(node, (*rest[:dim], size, *rest[dim + 1 :]))
-    return made_array(gathered(wide, dim, checked))
+    return made_array(gather(wide, checked, dim))
 
 
 def put_along_axis(arr: ndarray, indices: Any, values: Any, axis: int | None) -> None:

@@ -15,12 +15,13 @@ from flambeau.core import dtypes
 from flambeau.core.dtypes import dtype
 from flambeau.core.shapes import Shape
 from flambeau.graph import faults
-from flambeau.graph.index import Coordinates, Index, linearize
+from flambeau.graph.index import ZERO, Coordinates, Index, linearize
 from flambeau.graph.lowering import Expressions, Reader, StepBuilder
 from flambeau.graph.node import Node, Spec
 from flambeau.graph.op import INPUTS, Elementwise, ErrorSample, Sample, Template, View
-from flambeau.graph.recording import record
-from flambeau.ops.shape import zeros
+from flambeau.graph.recording import record, scalar
+from flambeau.ops.algebra import add
+from flambeau.ops.shape import expand, iota, pad, reshape, zeros
 
 
 class WrapIndex(Elementwise):
@@ -81,7 +82,7 @@ class IndexOp(View):
 
     name = "index"
     parameters = ("dims",)
-    reads = INPUTS
+    reads, inputs_read = INPUTS, slice(1, None)
 
     def infer(self, *inputs: Spec, **parameters: Any) -> tuple[Shape, dtype]:
         x, *indices = inputs
@@ -112,13 +113,101 @@ class IndexOp(View):
         yield Sample((x, np.array([], dtype=np.int64)), {"dims": (1,)})
 
 
+class Gather(View):
+    """x at `positions` along `dim`; the other coordinates are the element's own.
+
+    Positions have as many dimensions as x, none but `dim` longer, and have gone through
+    `wrap_index`.
+    """
+
+    name = "gather"
+    parameters = ("dim",)
+    reads, inputs_read = INPUTS, slice(1, 2)
+
+    def infer(self, *inputs: Spec, **parameters: Any) -> tuple[Shape, dtype]:
+        x, positions = inputs
+        return positions.shape, x.dtype
+
+    def numpy(self, *arrays: np.ndarray, **parameters: Any) -> np.ndarray:
+        x, positions = arrays
+        places: list[np.ndarray] = list(np.indices(positions.shape, sparse=True))
+        places[parameters["dim"]] = positions
+        return np.asarray(x[tuple(places)])
+
+    def source(self, reader: Reader, node: Node, at: Coordinates) -> int:
+        (x, positions), dim = node.inputs, node.attributes[0]
+        return reader.value(x, (*at[:dim], reader.dynamic(positions, at), *at[dim + 1 :]))
+
+    def gradient(self, grad: Node, node: Node, **parameters: Any) -> tuple[Node | None, ...]:
+        (x, positions), dim = node.inputs, parameters["dim"]
+        if positions.shape[dim] != 1:
+            places, dims = places_along(positions, dim), tuple(range(len(x.shape)))
+            return index_put(zeros(x.shape, grad.dtype), grad, places, dims, True), None
+        # As the sum would, 0 + -0 makes 0.
+        back = place(add(grad, scalar(0, grad.dtype)), positions, dim, x.shape[dim])
+        if back.shape != x.shape:
+            longer = tuple([size - own for size, own in zip(x.shape, back.shape, strict=True)])
+            back = pad(back, scalar(0, grad.dtype), (0,) * len(longer), longer)
+        return back, None
+
+    def samples(self) -> Iterable[Sample]:
+        x = np.arange(24.0).reshape(2, 3, 4)
+        yield Sample((x, np.array([[[3, 0], [1, 1], [2, 3]]])), {"dim": 2})
+        yield Sample((x, np.array([[[1, 0, 1], [0, 1, 1]]])), {"dim": 0})
+        yield Sample((x, np.array([[[2, 0, 1, 2]], [[1, 1, 0, 0]]])), {"dim": 1})
+        yield Sample((x[0, 0], np.array([2, 2, 0])), {"dim": 0})
+        yield Sample((x, np.zeros((2, 0, 4), np.int64)), {"dim": 1})
+
+
+class Place(View):
+    """`size` elements along `dim`: that of `value` at its position, `fill` elsewhere.
+
+    The opposite of `gather` with one position along `dim`. As a view it is not stored: whatever
+    reads it compares coordinates with positions.
+    """
+
+    name = "place"
+    parameters = ("dim", "size")
+    reads, inputs_read = INPUTS, slice(1, 2)
+
+    def infer(self, *inputs: Spec, **parameters: Any) -> tuple[Shape, dtype]:
+        value, dim = inputs[0], parameters["dim"]
+        return (*value.shape[:dim], parameters["size"], *value.shape[dim + 1 :]), value.dtype
+
+    def numpy(self, *arrays: np.ndarray, **parameters: Any) -> np.ndarray:
+        (value, positions, fill), dim, size = arrays, parameters["dim"], parameters["size"]
+        along = [size if one == dim else 1 for one in range(value.ndim)]
+        return np.where(np.arange(size).reshape(along) == positions, value, fill)
+
+    def source(self, reader: Reader, node: Node, at: Coordinates) -> int:
+        (value, positions, fill), dim = node.inputs, node.attributes[0]
+        own = (*at[:dim], ZERO, *at[dim + 1 :])
+        distance = at[dim] + reader.dynamic(positions, own) * -1
+        # Outside of the guard, so that it is computed once and not in each place.
+        element = reader.value(value, own)
+        return reader.where_inside([(distance, 1)], lambda: element, fill)
+
+    def gradient(self, grad: Node, node: Node, **parameters: Any) -> tuple[Node | None, ...]:
+        return gather(grad, node.inputs[1], parameters["dim"]), None, None
+
+    def samples(self) -> Iterable[Sample]:
+        fill = np.array(7.5)
+        rows, columns = np.array([[2], [0]]), np.array([[0, 2, 1]])
+        yield Sample((np.array([[1.5], [-2.0]]), rows, fill), {"dim": 1, "size": 3})
+        yield Sample((np.array([[1.5, -2.0, 0.5]]), columns, fill), {"dim": 0, "size": 4})
+        values, positions = np.arange(6.0).reshape(2, 1, 3), np.arange(6).reshape(2, 1, 3)
+        yield Sample((values, positions, fill), {"dim": 1, "size": 6})
+        yield Sample((np.array([4.0]), np.array([70]), fill), {"dim": 0, "size": 100})
+        yield Sample((np.zeros((0, 1)), np.zeros((0, 1), np.int64), fill), {"dim": 1, "size": 3})
+
+
 class IndexPut(Template):
     """x with `value` written (or added) at the indexed positions, in row-major order."""
 
     name = "index_put"
     inlines = True
     parameters = ("dims", "accumulate")
-    reads = INPUTS
+    reads, inputs_read = INPUTS, slice(2, None)
 
     def infer(self, *inputs: Spec, **parameters: Any) -> tuple[Shape, dtype]:
         x, value, *indices = inputs
@@ -196,6 +285,7 @@ def _target(
 
 
 WRAP_INDEX, INDEX, INDEX_PUT = WrapIndex(), IndexOp(), IndexPut()
+GATHER, PLACE = Gather(), Place()
 
 
 def wrap_index(positions: Node, size: int) -> Node:
@@ -211,6 +301,28 @@ def check_range(positions: Node, size: int) -> Node:
 def index(x: Node, indices: tuple[Node, ...], dims: tuple[int, ...]) -> Node:
     """`x` at checked positions along `dims`."""
     return record(INDEX, (x, *indices), (dims,))
+
+
+def gather(x: Node, positions: Node, dim: int) -> Node:
+    """`x` at checked positions along `dim`, the other coordinates being the element's own."""
+    return record(GATHER, (x, positions), (dim,))
+
+
+def place(value: Node, positions: Node, dim: int, size: int) -> Node:
+    """Zeros, `size` of them along `dim`, but for the element of `value` at its position."""
+    return record(PLACE, (value, positions, scalar(0, value.dtype)), (dim, size))
+
+
+def places_along(positions: Node, dim: int) -> tuple[Node, ...]:
+    """Indices of all dimensions that differ from the element's own along `dim` only."""
+    shape = positions.spec.shape
+    return tuple([positions if one == dim else _counting(shape, one) for one in range(len(shape))])
+
+
+def _counting(shape: Shape, dim: int) -> Node:
+    """0, 1, 2, ... along `dim` in every place of `shape`."""
+    along = tuple([size if one == dim else 1 for one, size in enumerate(shape)])
+    return expand(reshape(iota(shape[dim]), along), shape)
 
 
 def index_put(

@@ -12,7 +12,7 @@ from flambeau.core.dtypes import ALL, FLOATS, dtype
 from flambeau.core.shapes import Shape, broadcast
 from flambeau.graph.lowering import Expressions
 from flambeau.graph.node import Node, Spec
-from flambeau.graph.op import INPUTS, NOTHING, ErrorSample, Sample
+from flambeau.graph.op import BOTH, INPUTS, NOTHING, ErrorSample, Sample
 from flambeau.graph.recording import record, scalar
 from flambeau.ops.algebra import div, mul, zeros_like
 from flambeau.ops.comparison import eq
@@ -22,7 +22,7 @@ from flambeau.ops.elementwise_base import Pointwise, edge_values, stored
 class Where(Pointwise):
     """a where the condition holds, b elsewhere."""
 
-    name, arity, reads = "where", 3, INPUTS
+    name, arity, reads, inputs_read = "where", 3, INPUTS, slice(1)
 
     def infer(self, *inputs: Spec, **parameters: Any) -> tuple[Shape, dtype]:
         condition, a, b = inputs
@@ -108,7 +108,8 @@ class Cast(Pointwise):
 class CopySign(Pointwise):
     """The magnitude of a with the sign of b; gradient 0 where a is 0."""
 
-    name, arity, reads, accepts = "copysign", 2, INPUTS, FLOATS
+    name, arity, reads, inputs_read = "copysign", 2, BOTH, slice(1)
+    accepts = FLOATS
 
     def numpy(self, a: np.ndarray, b: np.ndarray) -> Any:
         return np.copysign(a, b)

@@ -18,7 +18,7 @@ from flambeau.ops import algebra, exponential, logic, power
 from flambeau.ops import reduction as ops
 from flambeau.ops.comparison import eq, ne
 from flambeau.ops.elementwise_base import SPELLING
-from flambeau.ops.indexing import index
+from flambeau.ops.indexing import gather
 from flambeau.ops.selection import cast, where
 from flambeau.ops.shape import expand, iota, kept_as_ones, reshape, sum_
 from flambeau.tensor.arguments import chosen_dtype
@@ -303,16 +303,8 @@ def taken_at(node: Node, positions: Node, dim: int) -> Node:
     shape = node.spec.shape
     if not shape:
         return node
-    rest = (*shape[:dim], *shape[dim + 1 :])
-    places = []
-    for other in range(len(shape)):
-        if other == dim:
-            places.append(positions)
-            continue
-        axis = other - (other > dim)
-        along = tuple([rest[axis] if one == axis else 1 for one in range(len(rest))])
-        places.append(expand(reshape(iota(rest[axis]), along), rest))
-    return index(node, tuple(places), tuple(range(len(shape))))
+    each = reshape(positions, kept_as_ones(shape, (dim,)))
+    return reshape(gather(node, each, dim), positions.spec.shape)
 
 
 def argmax(

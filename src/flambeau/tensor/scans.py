@@ -13,6 +13,7 @@ from flambeau.graph.recording import scalar
 from flambeau.ops import algebra, exponential, reduction
 from flambeau.ops import scan as ops
 from flambeau.ops.comparison import eq, le, ne
+from flambeau.ops.indexing import gather
 from flambeau.ops.logic import logical_or
 from flambeau.ops.selection import cast, where
 from flambeau.ops.shape import expand, iota, kept_as_ones, permute, reshape, sum_
@@ -24,7 +25,6 @@ from flambeau.tensor.reductions import (
     detached,
     logsumexp,
 )
-from flambeau.tensor.scatter import gathered
 from flambeau.tensor.tensor import Tensor, wrap
 
 
@@ -70,7 +70,7 @@ def _running(input: Tensor, dim: int, largest: bool) -> MaxResult:
     if node.dtype.is_floating_point:
         met = logical_or(met, ne(ordered, ordered))
     last = ops.running_extreme(where(met, numbers, scalar(-1, dtypes.int64)), dim, True)
-    return MaxResult(wrap(gathered(node, dim, last)), wrap(last))
+    return MaxResult(wrap(gather(node, last, dim)), wrap(last))
 
 
 def _numbers(shape: tuple[int, ...], dim: int) -> Node:

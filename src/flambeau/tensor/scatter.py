@@ -14,7 +14,8 @@ from flambeau.graph.recording import record, scalar
 from flambeau.ops import algebra, extrema
 from flambeau.ops.arithmetic import floor_div
 from flambeau.ops.comparison import eq
-from flambeau.ops.indexing import check_range, index, index_put, wrap_index
+from flambeau.ops.indexing import check_range, index, index_put, places_along, wrap_index
+from flambeau.ops.indexing import gather as gather_op
 from flambeau.ops.scan import cumsum
 from flambeau.ops.selection import cast, where
 from flambeau.ops.shape import expand, full, iota, reshape
@@ -33,23 +34,6 @@ def check_index(op: str, index: Tensor) -> Node:
     if index.dtype not in (dtypes.int64, dtypes.int32) and index.node.spec.numel:
         raise RuntimeError(f"{op}(): Expected dtype int64 for index")
     return cast(index.node, dtypes.int64)
-
-
-def counting(shape: Shape, dim: int) -> Node:
-    """0, 1, 2, ... along `dim` in every place of `shape`."""
-    along = tuple([size if one == dim else 1 for one, size in enumerate(shape)])
-    return expand(reshape(iota(shape[dim]), along), shape)
-
-
-def places_along(positions: Node, dim: int) -> Places:
-    """Indices of all dimensions that differ from the element's own along `dim` only."""
-    shape = positions.spec.shape
-    return tuple([positions if one == dim else counting(shape, one) for one in range(len(shape))])
-
-
-def gathered(node: Node, dim: int, positions: Node) -> Node:
-    """`node[positions]` along `dim`, other indices being the element's own; already checked."""
-    return index(node, places_along(positions, dim), tuple(range(len(node.spec.shape))))
 
 
 def _at_least_one_dim(node: Node) -> Node:
@@ -103,7 +87,7 @@ def _gathered_anywhere(
     dim = normalize_dim(dim, len(node.spec.shape))
     if positions.spec.numel:
         _check_sizes("gather", node, dim, positions, None)
-        found = gathered(node, dim, check(positions, node.spec.shape[dim]))
+        found = gather_op(node, check(positions, node.spec.shape[dim]), dim)
     else:
         found = slice_(reshape(node, (node.spec.numel,)), (0,), (1,), (0,))
     return reshape(found, shape)

@@ -12,7 +12,7 @@ from flambeau.graph.node import Node
 from flambeau.graph.recording import scalar
 from flambeau.ops import algebra, comparison, reduction
 from flambeau.ops.arithmetic import clamp_min, floor_div
-from flambeau.ops.indexing import index_put, wrap_index
+from flambeau.ops.indexing import gather, index_put, wrap_index
 from flambeau.ops.logic import logical_and, logical_or
 from flambeau.ops.scan import cumsum
 from flambeau.ops.selection import cast
@@ -24,7 +24,7 @@ from flambeau.tensor.creation import tensor
 from flambeau.tensor.indexing import unraveled
 from flambeau.tensor.promotion import operands, result_dtype, to_node
 from flambeau.tensor.reductions import MaxResult, position_of_extreme, taken_at
-from flambeau.tensor.scatter import gathered, positions_that_hold, take_node
+from flambeau.tensor.scatter import positions_that_hold, take_node
 from flambeau.tensor.tensor import Tensor, wrap
 
 
@@ -61,7 +61,7 @@ def sort(
     if not node.spec.shape:
         return SortResult(input.clone(), wrap(reshape(iota(1), ())))
     positions = _order(node, dim, descending)
-    return SortResult(wrap(gathered(node, dim, positions)), wrap(positions))
+    return SortResult(wrap(gather(node, positions, dim)), wrap(positions))
 
 
 def argsort(
@@ -91,7 +91,7 @@ def topk(
     if not node.spec.shape:
         return SortResult(input.clone(), wrap(reshape(iota(1), ())))
     positions = _narrowed(_order(node, dim, largest), dim, 0, k)
-    return SortResult(wrap(gathered(node, dim, positions)), wrap(positions))
+    return SortResult(wrap(gather(node, positions, dim)), wrap(positions))
 
 
 def _narrowed(node: Node, dim: int, start: int, length: int) -> Node:
@@ -174,7 +174,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> MaxResult:
     if not shape:
         return _picked(node, dim, reshape(iota(1), ()), keepdim)
     ordered = _order(node, dim, False)
-    values = gathered(node, dim, ordered)
+    values = gather(node, ordered, dim)
     one, other = (reshape(values, (*shape[: dim + at], 1, *shape[dim + at :])) for at in (0, 1))
     counts = sum_(cast(comparison.eq(one, other), dtypes.int64), (dim,))
     best = position_of_extreme(counts, dim, True)
@@ -350,7 +350,7 @@ def searchsorted(
     values = input if isinstance(input, Tensor) else tensor(input)
     row, wanted = operands(sorted_sequence, values)
     if sorter is not None:
-        row = gathered(row, len(row.spec.shape) - 1, sorter.node)
+        row = gather(row, sorter.node, len(row.spec.shape) - 1)
     lead = row.spec.shape[:-1]
     size = row.spec.shape[-1]
     shape = wanted.spec.shape

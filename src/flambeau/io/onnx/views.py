@@ -129,6 +129,22 @@ def _index(g: Builder, x: Tensor, *indices: Tensor, dims: Shape) -> Tensor:
     return permute(g, found, np.argsort(to_place).tolist())
 
 
+def _gather(g: Builder, x: Tensor, positions: Tensor, dim: int) -> Tensor:
+    # The operator wants x no larger than the positions, other than along `dim`.
+    sizes = list(g.shape(positions))
+    sizes[dim] = g.shape(x)[dim]
+    rank = len(sizes)
+    part = box(g, x, g.shape(x), [0] * rank, [1] * rank, tuple(sizes))
+    return g.op("GatherElements", part, positions, axis=dim)
+
+
+def _place(
+    g: Builder, value: Tensor, positions: Tensor, fill: Tensor, dim: int, size: int
+) -> Tensor:
+    column = reshape(g, _iota(g, size), (-1, *[1] * (len(g.shape(value)) - dim - 1)))
+    return g.op("Where", g.op("Equal", column, positions), value, fill)
+
+
 def _index_put(
     g: Builder, x: Tensor, value: Tensor, *indices: Tensor, dims: Shape, accumulate: bool
 ) -> Tensor:
@@ -163,5 +179,5 @@ VIEWS: dict[str, Emitter] = {
     "reshape": reshape, "permute": permute, "expand": _expand, "slice": _slice, "pad": _pad,
     "iota": _iota, "cat": _cat, "as_strided": _as_strided,
     "as_strided_scatter": _as_strided_scatter, "wrap_index": _wrap_index, "index": _index,
-    "index_put": _index_put,
+    "gather": _gather, "place": _place, "index_put": _index_put,
 }  # fmt: skip
