@@ -19,7 +19,6 @@ from flambeau.engine.flush import engine
 from flambeau.engine.speed import Speed, bandwidth, measure_speed
 from flambeau.graph import drawing
 from flambeau.graph.drawing import Picture
-from flambeau.graph.subgraph import Subgraph
 from flambeau.runtime.buffers import allocate
 from flambeau.runtime.cpu.executor import Error, Program
 from flambeau.runtime.plan import Plan
@@ -202,7 +201,7 @@ def _reports(log: Sequence[Plan], plans: dict[Any, Plan]) -> list[PlanReport]:
         reports.append(
             PlanReport(
                 difference(key, seen),
-                sum(map(_operations, key[0])),
+                key[0].operations,
                 program.runs,
                 program.kernels,
                 program.arena_bytes,
@@ -217,25 +216,21 @@ def _reports(log: Sequence[Plan], plans: dict[Any, Plan]) -> list[PlanReport]:
     return reports
 
 
-def _operations(entry: tuple[Any, ...]) -> int:
-    """How many operations an entry of a recording stands for."""
-    return len(entry[0].steps) if isinstance(entry[0], Subgraph) else 1
-
-
 def difference(key: tuple[Any, ...], earlier: Sequence[tuple[Any, ...]]) -> str:
     """Why none of the earlier plans would do: what differs from the latest of the same ops."""
-    structure, leaves, wanted, dead = key
-    for other in reversed(earlier):
-        if [one[0] for one in other[0]] != [one[0] for one in structure]:
+    structure, wanted, dead = key
+    for known, wanted_then, dead_then in reversed(earlier):
+        operations, others = structure.entries(), known.entries()
+        if [one[0] for one in others] != [one[0] for one in operations]:
             continue
-        for number, (now, before) in enumerate(zip(structure, other[0], strict=True)):
-            if now[1:] != before[1:]:
-                return f"operation {number}, {now[0]}: {list(before[1:])} became {list(now[1:])}"
-        for number, (now, before) in enumerate(zip(leaves, other[1], strict=False)):
-            if now != before:
-                before, now = (f"number {spec}" if a else str(spec) for a, spec in (before, now))
+        for number, pair in enumerate(zip(structure.leaves(), known.leaves(), strict=False)):
+            if pair[0] != pair[1]:
+                now, before = (f"number {a[0]}" if isinstance(a, tuple) else str(a) for a in pair)
                 return f"input {number}: {before} became {now}"
-        if wanted != other[2]:
-            return f"wanted results: {list(other[2])} became {list(wanted)}"
-        return f"inputs nobody needs later: {list(other[3])} became {list(dead)}"
+        for number, (step, other) in enumerate(zip(operations, others, strict=True)):
+            if step[1:] != other[1:]:
+                return f"operation {number}, {step[0]}: {list(other[1:])} became {list(step[1:])}"
+        if wanted != wanted_then:
+            return f"wanted results: {list(wanted_then)} became {list(wanted)}"
+        return f"inputs nobody needs later: {list(dead_then)} became {list(dead)}"
     return "new operations"

@@ -56,7 +56,7 @@ class Engine:
 
     def find(self, key: Any) -> Plan | None:
         plan = self.plans.get(key)
-        # To hash the key once more takes as long as finding it; the order matters once it is full.
+        # The order matters once it is full.
         if plan is not None and 2 * len(self.plans) > MOST_PLANS:
             self.plans.move_to_end(key)
         return plan
@@ -133,7 +133,7 @@ def discard(recording: Recording) -> None:
 
 def take_over(recording: Recording) -> None:
     """Compute another thread's recording, of which this thread needs a value."""
-    if recording.nodes_left == math.inf:
+    if recording.most_nodes == math.inf:
         raise RuntimeError(
             "a tensor is used that another thread is computing inside a function that is being "
             "compiled; wait until that call has returned"
@@ -196,7 +196,7 @@ def run(recording: Recording, beside: bool) -> Plan:
     """Compile (if the structure is new) and run; bind the results to their nodes."""
     nodes, leaves = recording.nodes, recording.leaves
     wanted, dead = live_positions(recording)
-    key = (*recording.key(), wanted, dead)
+    key = (recording.structure, wanted, dead)
     engine.statistics.flushes += 1
     plan = engine.find(key)
     if plan is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -116,8 +117,11 @@ class Node:
 
 
 _PACKAGE = __name__.partition(".")[0]
-# Whether a function is flambeau's own; looking it up is all that most frames cost.
-_own: dict[CodeType, bool] = {}
+_FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
+_PROGRAMS = os.path.join(_FOLDER, "cli", "")  # what runs here is the user's
+# Whether a file is flambeau's own; looking it up is all that most frames cost. (Not by code object:
+# its hash is computed anew each time.)
+_own: dict[str, bool] = {}
 
 
 def user_location(depth: int = 2) -> tuple[CodeType, int] | None:
@@ -128,13 +132,17 @@ def user_location(depth: int = 2) -> tuple[CodeType, int] | None:
     frame: FrameType | None = sys._getframe(depth)
     while frame is not None:
         code = frame.f_code
-        own = _own.get(code)
+        own = _own.get(code.co_filename)
         if own is None:
-            own = _own[code] = is_own_module(frame.f_globals.get("__name__", ""))
+            own = _own[code.co_filename] = _is_own_file(code.co_filename)
         if not own:
             return code, frame.f_lasti
         frame = frame.f_back
     return None
+
+
+def _is_own_file(path: str) -> bool:
+    return path.startswith(_FOLDER) and not path.startswith(_PROGRAMS)
 
 
 def is_own_module(name: str) -> bool:

@@ -1,9 +1,4 @@
-"""Recording: the operations a thread has asked for and nobody has looked at yet.
-
-Its structural key is built while recording: for each node its op, its attributes and where its
-inputs come from; for each leaf its spec. Scalars count by dtype only, so that a new learning rate
-is a new argument and not a new structure.
-"""
+"""Recording: the operations a thread has asked for and nobody has looked at yet."""
 
 from __future__ import annotations
 
@@ -17,8 +12,10 @@ from flambeau.core.context import context
 from flambeau.core.dtypes import dtype
 from flambeau.core.live import Live
 from flambeau.core.settings import settings
+from flambeau.graph.inference import TO_INFER, inferred
 from flambeau.graph.node import Memory, Node, Spec, user_location
 from flambeau.graph.op import DATA, INNER, PARAMETER, SCALAR, Alias, Op
+from flambeau.graph.structure import ROOT, Reference, Structure
 from flambeau.graph.subgraph import SUBGRAPH, Subgraph
 from flambeau.graph.writes import Write
 
@@ -27,38 +24,35 @@ class Recording:
     """Nodes in program order, the leaves they read, and the structure so far."""
 
     __slots__ = (
+        "aliased",
         "aliases",
         "busy",
-        "bytes_left",
         "leaf_positions",
-        "leaf_uses",
         "leaves",
         "lock",
+        "most_bytes",
+        "most_nodes",
         "nodes",
-        "nodes_left",
         "structure",
         "taken",
-        "uses",
         "writes",
     )
 
     def __init__(self, *, endless: bool = False) -> None:
         self.nodes: list[Node] = []
-        self.structure: list[tuple[Any, ...]] = []
-        # How often a node of this recording is an input of another one.
-        self.uses: list[int] = []
+        self.structure = ROOT
         self.leaves: list[Node] = []
         self.leaf_positions: dict[int, int] = {}
-        # How often each leaf is an input, and the aliases from outside, as often as they are.
-        self.leaf_uses: list[int] = []
+        # The aliases from outside, as often as they are an input, and the leaves they stand for.
         self.aliases: list[Node] = []
-        # What it may grow by before it is run; an eager one is run at once.
-        self.nodes_left: float = settings.flush_nodes
-        self.bytes_left: float = settings.flush_bytes
+        self.aliased: list[int] = []
+        # What it may grow to before it is run; an eager one is run at once.
+        self.most_nodes: float = settings.flush_nodes
+        self.most_bytes: float = settings.flush_bytes
         if endless:
-            self.nodes_left = self.bytes_left = math.inf
+            self.most_nodes = self.most_bytes = math.inf
         elif context.eager:
-            self.nodes_left = 1
+            self.most_nodes = 1
         # Another thread that needs a value takes the recording and runs it: `taken` says that it is
         # at its end, `busy` that its own thread is adding to it, and who runs it holds the lock.
         self.lock = threading.RLock()
@@ -69,78 +63,84 @@ class Recording:
     def append(self, node: Node) -> None:
         """Add a node whose inputs are leaves, computed, or recorded."""
         before, self.busy = self.busy, True
+        start = self.structure
         try:
             if self.taken:
                 self.busy = before  # whoever has taken it waits for that
                 current().append(node)
                 return
-            uses = self.uses
-            entry: list[Any] = [node.op, node.attributes]
-            for source in node.inputs:
-                if source.recording is self:
-                    position = source.position
-                    uses[position] += 1
-                    entry.append(position)
-                else:
-                    entry.append(self._outside(source))
+            entry = (node.op, node.attributes, *self._references(node.inputs))
+            structure = self.structure
             node.recording = self
-            node.position = len(uses)
+            node.position = structure.count
+            known = structure.next.get(entry)
+            node.spec = known.spec if known is not None else inferred(node)
             self.nodes.append(node)
-            uses.append(0)
-            self.structure.append(tuple(entry))
-            self.nodes_left -= 1
-            self.bytes_left -= node.spec.nbytes
+            self.structure = known or structure.then_operation(entry, node)
+        except BaseException:
+            self._return_to(start)
+            raise
         finally:
             self.busy = before
 
     def call(self, subgraph: Subgraph, inputs: tuple[Node, ...]) -> list[Node]:
         """Add the operations of a subgraph as one entry; its results."""
         self.busy = True
+        start = self.structure
         try:
             if self.taken:
                 self.busy = False
                 return current().call(subgraph, inputs)
-            uses = self.uses
-            entry: list[Any] = [subgraph]
-            for source in inputs:
-                if source.recording is self:
-                    position = source.position
-                    uses[position] += 1
-                    entry.append(position)
-                else:
-                    entry.append(self._outside(source))
-            self.structure.append(tuple(entry))
+            entry = (subgraph, (), *self._references(inputs))
+            structure = self.structure
             line = context.location or user_location()
             made = [
                 Node(SUBGRAPH, inputs, attributes, spec, False, None, line)
                 for attributes, spec in subgraph.outputs
             ]
-            for position, node in enumerate(made, len(uses)):
+            for position, node in enumerate(made, structure.count):
                 node.recording = self
                 node.position = position
-            uses += [0] * len(made)
             self.nodes += made
-            self.nodes_left -= len(subgraph.steps)
-            self.bytes_left -= subgraph.nbytes
+            self.structure = structure.next.get(entry) or structure.then_call(entry, subgraph)
             return made
+        except BaseException:
+            self._return_to(start)
+            raise
         finally:
             self.busy = False
 
-    def _outside(self, source: Node) -> int:
-        """The reference of an input from outside: a leaf's, or of a value computed anew."""
-        number = self.leaf_positions.get(id(source))
-        if number is not None:
-            self.leaf_uses[number] += 1
-        elif source.op is SCALAR or (source.buffer is not None and source.recording is None):
-            number = self.leaf_positions[id(source)] = len(self.leaves)
-            self.leaves.append(source)
-            self.leaf_uses.append(1)
-        else:
-            return self._behind(source)
-        return -1 - number
+    def _references(self, inputs: tuple[Node, ...]) -> list[Reference]:
+        """What an entry says of its inputs; new leaves are added on the way."""
+        references: list[Reference] = []
+        leaves = self.leaf_positions
+        for source in inputs:
+            if source.recording is self:
+                references.append(source.position)
+                continue
+            number = leaves.get(id(source))
+            if number is not None:
+                references.append(~number)
+            else:
+                self._refer_outside(source, references)
+        return references
 
-    def _behind(self, source: Node) -> int:
-        """The reference of an alias, or of a value that has to be computed anew."""
+    def _refer_outside(self, source: Node, references: list[Reference]) -> None:
+        """Add what is said of an input that is met for the first time."""
+        if source.op is SCALAR:
+            spec: Reference = (source.spec,)
+        elif source.buffer is not None and source.recording is None:
+            spec = source.spec  # what computed it does not matter any more
+        else:
+            self._refer_behind(source, references)
+            return
+        number = len(self.leaves)
+        references += (~number, spec)
+        self.leaves.append(source)
+        self.leaf_positions[id(source)] = number
+
+    def _refer_behind(self, source: Node, references: list[Reference]) -> None:
+        """The same for an alias, or for a value that has to be computed anew."""
         base = behind(source)
         if base is not source:
             self.aliases.append(source)
@@ -154,14 +154,20 @@ class Recording:
         if base.recording is None and base.buffer is None and base.op is not SCALAR:
             # It was dropped because nobody held it; nodes are pure, so it can be computed again.
             self.append_again(base)
-        if base.recording is self:
-            self.uses[base.position] += 1
-            return base.position
-        reference = self._outside(base)
-        if base is not source:
+        references += self._references((base,))
+        if base is not source and base.recording is not self:
             # The alias refers to the leaf, and dies with the recording or not.
-            self.leaf_uses[-1 - reference] -= 1
-        return reference
+            self.aliased.append(self.leaf_positions[id(base)])
+
+    def _return_to(self, structure: Structure) -> None:
+        """Forget what was recorded after this, as an error or Ctrl-C came in between."""
+        for node in self.nodes[structure.count :]:
+            node.recording = None
+        del self.nodes[structure.count :]
+        del self.leaves[len(structure.leaves()) :]
+        self.leaf_positions = {id(leaf): number for number, leaf in enumerate(self.leaves)}
+        self.aliased = [number for number in self.aliased if number < len(self.leaves)]
+        self.structure = structure
 
     def append_again(self, source: Node) -> None:
         """Record a node of an earlier recording once more, with all it needs."""
@@ -180,18 +186,12 @@ class Recording:
                 )
             if node.recording is not self and not missing:
                 if node.op is SUBGRAPH:
-                    # `uses` counts a tuple of inputs once, so it must not be shared any more.
+                    # A tuple of inputs counts as one use, so it must not be shared any more.
                     node.inputs = (*node.inputs,)
                 self.append(node)
             if not missing:
                 waiting.pop()
             waiting.extend(missing)
-
-    def key(self) -> tuple[Any, ...]:
-        """What must be equal for a plan to serve again, apart from which results are wanted."""
-        # What computed a leaf does not matter any more, only whether it is a number.
-        leaves = tuple([(leaf.op is SCALAR, leaf.spec) for leaf in self.leaves])
-        return tuple(self.structure), leaves
 
 
 def behind(source: Node) -> Node:
@@ -227,31 +227,21 @@ def current() -> Recording:
 
 def record(op: Op, inputs: tuple[Node, ...], attributes: tuple[Any, ...] = ()) -> Node:
     """Record `op` on `inputs`: shape and dtype are checked now, the value is computed later."""
-    # The hot path of every program: one and two inputs are spelled out.
-    if len(inputs) == 2:
-        first, second = inputs
-        key: tuple[Any, ...] = (attributes, first.spec, second.spec)
-        requires_grad = first.requires_grad or second.requires_grad
-    elif len(inputs) == 1:
-        first = inputs[0]
-        key = (attributes, first.spec)
-        requires_grad = first.requires_grad
-    else:
-        key = (attributes, *[one.spec for one in inputs])
-        requires_grad = any(one.requires_grad for one in inputs)
-    spec = op.specs.get(key)
-    if spec is None:
-        spec = _infer(op, inputs, attributes)
-        op.specs[key] = spec
-    if requires_grad:
-        requires_grad = context.grad_enabled and op.differentiable and spec.dtype.is_floating_point
-    source = context.location or user_location()
-    node = Node(op, inputs, attributes, spec, requires_grad, None, source)
+    requires_grad = False
+    for one in inputs:
+        if one.requires_grad:
+            requires_grad = context.grad_enabled and op.differentiable
+            break
+    line = context.location or user_location(3)  # not the function that stands for the op
+    node = Node(op, inputs, attributes, TO_INFER, requires_grad, None, line)
     recording = context.recording
     if recording is None:
         recording = current()
     recording.append(node)
-    if recording.nodes_left <= 0 or recording.bytes_left <= 0:
+    if requires_grad and not node.spec.dtype.is_floating_point:
+        node.requires_grad = False
+    grown = recording.structure
+    if grown.operations >= recording.most_nodes or grown.nbytes >= recording.most_bytes:
         _hooks[0]()
     return node
 
@@ -260,21 +250,10 @@ def call(subgraph: Subgraph, inputs: tuple[Node, ...]) -> list[Node]:
     """Record the operations of a subgraph on `inputs`, which have no place there twice."""
     recording = current()
     made = recording.call(subgraph, inputs)
-    if recording.nodes_left <= 0 or recording.bytes_left <= 0:
+    grown = recording.structure
+    if grown.operations >= recording.most_nodes or grown.nbytes >= recording.most_bytes:
         _hooks[0]()
     return made
-
-
-def _infer(op: Op, inputs: tuple[Node, ...], attributes: tuple[Any, ...]) -> Spec:
-    shape, kind = op.infer(*[one.spec for one in inputs], **op.named(attributes))
-    devices = {one.spec.device for one in inputs if one.op is not SCALAR}
-    if len(devices) > 1:
-        names = " and ".join(sorted(map(str, devices)))
-        raise RuntimeError(
-            f"{op.name}: Expected all tensors to be on the same device, but found {names}"
-        )
-    where = devices.pop() if devices else context.default_device
-    return Spec.of(tuple(shape), kind, where)
 
 
 def data(buffer: Memory, spec: Spec) -> Node:

@@ -15,8 +15,10 @@ from typing import Any, ClassVar, NamedTuple
 from weakref import WeakValueDictionary
 
 from flambeau.core.context import context
+from flambeau.graph.inference import inferred
 from flambeau.graph.node import Node, Spec
 from flambeau.graph.op import NOTHING, SCALAR, Op
+from flambeau.graph.structure import ROOT
 from flambeau.graph.writes import Write
 
 
@@ -41,7 +43,7 @@ class Subgraph:
         self.results = results
         # The attributes and the spec of the nodes that stand for the results.
         self.outputs = [((self, place), steps[number].spec) for place, number in enumerate(results)]
-        self.nbytes = sum(step.spec.nbytes for step in steps)
+        self.nbytes = sum(step.spec.nbytes for step in steps if not step.op.is_free)
 
     @classmethod
     def of(cls, steps: Sequence[Step], results: Sequence[int]) -> Subgraph:
@@ -73,11 +75,12 @@ class Trace:
         self.nodes: list[Node] = []
         self.writes: list[Write] = []
         self.leaf_positions: dict[int, int] = {}
-        self.nodes_left = self.bytes_left = math.inf
+        self.structure, self.most_nodes, self.most_bytes = ROOT, math.inf, math.inf
         self.taken = False
 
     def append(self, node: Node) -> None:
         """Add a node; what it reads from outside the trace is an input."""
+        node.spec = inferred(node)
         node.recording = self
         node.position = len(self.nodes)
         self.nodes.append(node)

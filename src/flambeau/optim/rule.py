@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import chain
-from operator import getitem
+from itertools import chain, repeat
+from operator import getitem, is_
 from typing import Any, ClassVar
 
 import flambeau.tensor as T
@@ -74,7 +74,7 @@ class RuleOptimizer(Optimizer):
         with T.no_grad():
             for number, group in enumerate(self.param_groups):
                 parameters, gradients = group["params"], [one.grad for one in group["params"]]
-                if None in gradients:
+                if any(map(is_, gradients, repeat(None))):  # `in` would ask the tensors
                     parameters = [one for one in parameters if one.grad is not None]
                     gradients = [one.grad for one in parameters]
                 if parameters:
@@ -94,8 +94,8 @@ class RuleOptimizer(Optimizer):
         sharing = self._sharing(parameters, states)
         current = self._advance(group, parameters, states, sharing)
         tensors = [*parameters, *gradients]
-        for state in states:
-            tensors += [value for value in state.values() if isinstance(value, Tensor)]
+        kept = chain.from_iterable(map(dict.values, states))
+        tensors += [value for value in kept if isinstance(value, Tensor)]
         once = context.eager or context.capture is not None
         storages = None if once else plain_storages(tensors)
         if storages is None:

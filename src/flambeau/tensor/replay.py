@@ -126,6 +126,8 @@ class Replay:
         may_fail = self.plan is not None and self.plan.slots.error
         in_place = not self._read and not may_fail
         self._in_place = _remade(self._set, fresh) if in_place else []
+        self._in_place_outputs = [one.output for one in self._in_place]
+        self._in_place_identities = [one.identity for one in self._in_place]
 
     # ------------------------------------------------------------------ whether it fits
 
@@ -197,10 +199,8 @@ class Replay:
         results: Results = {}
         kept = self._own_gradients(bound) if self._in_place else []
         if self._feed is not None:
-            into: dict[int, Any] = {
-                number: old._storage.node.buffer
-                for (number, *_), old in zip(self._in_place, kept, strict=False)
-            }
+            buffers: list[Any] = [old._storage.node.buffer for old in kept]
+            into = dict(zip(self._in_place_outputs, buffers, strict=False))
             try:
                 results["output"], results["leaf"] = self._feed.run(bound, into)
             except Fault as fault:
@@ -214,10 +214,9 @@ class Replay:
                 written.node = Node(DATA, (), (), spec, False, results[kind][number])
                 written.version += 1
                 written.parameter = None
-        made: dict[int, Tensor] = {}
-        for (_, identity, *_), old in zip(self._in_place, kept, strict=False):
+        for old in kept:
             old._storage.version += 1
-            made[identity] = old
+        made = dict(zip(self._in_place_identities, kept, strict=False))
         if not kept:
             for gradient in self._set:
                 owner = _owner(gradient, bound)
