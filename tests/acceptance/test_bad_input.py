@@ -140,9 +140,13 @@ def by_nll_loss(index: Any, table: Any) -> Any:
     return F.nll_loss(table.expand(index.numel(), -1), index)
 
 
+def by_sorter(index: Any, table: Any) -> Any:
+    return torch.searchsorted(table[:2], torch.tensor([0.5]), sorter=index)
+
+
 LOOKUPS = (
     by_gather, by_index, by_embedding, by_index_select, by_take, by_index_put, by_setting,
-    by_scatter, by_index_add, by_nll_loss,
+    by_scatter, by_index_add, by_nll_loss, by_sorter,
 )  # fmt: skip
 # Those that count negative indices from the end.
 FROM_THE_END = (by_index, by_take, by_index_put, by_setting)
@@ -170,6 +174,14 @@ def test_indices_out_of_range(lookup: Callable[[Any, Any], Any], negative: bool)
     assert table.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert aside.tolist() == [3.0, 3.0]
     assert lookup(torch.tensor([0, 1]), table).sum().item() is not None
+
+
+def test_a_sorter_of_another_kind() -> None:
+    given = torch.tensor([5.0, 1.0, 3.0])
+    with pytest.raises(RuntimeError, match="must have the same size"):
+        torch.searchsorted(given, given, sorter=torch.tensor([1, 2]))
+    with pytest.raises(RuntimeError, match="long dtype but got dtype Int"):
+        torch.searchsorted(given, given, sorter=torch.tensor([1, 2, 0]).int())
 
 
 def test_a_failing_training_step() -> None:

@@ -12,7 +12,8 @@ from flambeau.graph.node import Node
 from flambeau.graph.recording import scalar
 from flambeau.ops import algebra, comparison, reduction
 from flambeau.ops.arithmetic import clamp_min, floor_div
-from flambeau.ops.indexing import gather, index_put, wrap_index
+from flambeau.ops.elementwise_base import SPELLING
+from flambeau.ops.indexing import check_range, gather, index_put, wrap_index
 from flambeau.ops.logic import logical_and, logical_or
 from flambeau.ops.scan import cumsum
 from flambeau.ops.selection import cast
@@ -346,11 +347,19 @@ def searchsorted(
     side: str | None = None,
     sorter: Tensor | None = None,
 ) -> Tensor:
-    """Where to insert values so that the last dimension stays sorted."""
+    """Where to insert values so that the last dimension stays sorted.
+
+    `sorter` gives the order of a sequence that is not: an int64 tensor of its shape.
+
+    >>> import flambeau
+    >>> given = flambeau.tensor([5, 1, 3])
+    >>> flambeau.searchsorted(given, flambeau.tensor([2, 4]), sorter=flambeau.argsort(given))
+    tensor([1, 2])
+    """
     values = input if isinstance(input, Tensor) else tensor(input)
     row, wanted = operands(sorted_sequence, values)
     if sorter is not None:
-        row = gather(row, sorter.node, len(row.spec.shape) - 1)
+        row = gather(row, _checked_sorter(sorter, row), len(row.spec.shape) - 1)
     lead = row.spec.shape[:-1]
     size = row.spec.shape[-1]
     shape = wanted.spec.shape
@@ -363,6 +372,22 @@ def searchsorted(
         passed = logical_or(passed, comparison.ne(compared, compared))
     count = sum_(cast(passed, kind), (len(passed.spec.shape) - 1,))
     return wrap(reshape(count, shape))
+
+
+def _checked_sorter(sorter: Tensor, row: Node) -> Node:
+    """The positions, of which those out of range are found when they are used."""
+    given, shape = sorter.node, row.spec.shape
+    if given.spec.shape != shape:
+        raise RuntimeError(
+            "torch.searchsorted(): boundary and sorter must have the same size, but got boundary "
+            f"tensor {list(shape)} and got sorter tensor {list(given.spec.shape)}"
+        )
+    if given.dtype is not dtypes.int64:
+        raise RuntimeError(
+            "torch.searchsorted(): sorter must be a tensor of long dtype but got dtype "
+            f"{SPELLING[given.dtype]}"
+        )
+    return check_range(given, shape[-1])
 
 
 def bucketize(
