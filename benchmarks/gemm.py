@@ -73,10 +73,10 @@ def program(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor, times: int) -> Pr
     (m, k), n = a.shape, b.shape[1]
     problem = gemm.Problem(m, n, k, (0, *a.stride()), (0, *b.stride()), (0, n))
     threads = flambeau.get_num_threads()
-    a_layout = gemm.layout_of(m, k, *a.stride())
     dtype = str(a.dtype).removeprefix("torch.")
-    tile = gemm.tile_for(dtype, m, n, machine.lanes(), a_layout, threads)
-    spec = gemm.GemmSpec(dtype, tile, a_layout, gemm.layout_of(k, n, *b.stride()))
+    tile = gemm.tile_for(dtype, problem, machine.lanes(), threads)
+    layouts = gemm.layout_of(m, k, *a.stride()), gemm.layout_of(k, n, *b.stride())
+    spec = gemm.GemmSpec(dtype, tile, *layouts)
 
     def build(name: str) -> str:
         module = ir.Module(name)

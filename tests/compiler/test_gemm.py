@@ -96,8 +96,20 @@ def multiply(
 
 def spec_of(dtype: str, m: int, n: int, lanes: int = LANES[0], **more: Any) -> gemm.GemmSpec:
     """The spec of a product of this size."""
-    tile = gemm.tile_for(dtype, m, n, lanes, more.get("a", "row"))
+    tile = gemm.tile_for(dtype, problem_of(m, n, 300, **more), lanes)
     return gemm.GemmSpec(dtype, tile, **more)
+
+
+def problem_of(m: int, n: int, k: int, **layouts: str) -> gemm.Problem:
+    """A product of dense matrices in the layouts of a spec."""
+
+    def strides(rows: int, columns: int, layout: str) -> tuple[int, int, int]:
+        return {"row": (0, columns, 1), "column": (0, 1, rows), "strided": (0, 2 * columns, 2)}[
+            layout
+        ]
+
+    a, b = layouts.get("a", "row"), layouts.get("b", "row")
+    return gemm.Problem(m, n, k, strides(m, k, a), strides(k, n, b), (m * n, n))
 
 
 def guarded(size: int) -> tuple[Matrix, int]:
@@ -356,12 +368,41 @@ def test_depth_of_several_slices(layout: str) -> None:
 
 def test_tiles_fill_the_matrix_and_the_registers() -> None:
     for lanes, registers in ((16, 32), (8, 16), (4, 32)):
-        for m, n in itertools.product((1, 2, 7, 16, 48, 64, 100, 1000), repeat=2):
-            tile = gemm.tile_for("float32", m, n, lanes)
+        sizes = (1, 2, 7, 16, 48, 64, 100, 1000)
+        for m, n, k in itertools.product(sizes, sizes, (0, 16, 1000)):
+            tile = gemm.tile_for("float32", problem_of(m, n, k), lanes)
             assert tile.rows * tile.vectors + tile.vectors < registers
             tiles, vectors = -(-m // tile.rows), -(-n // lanes)
             assert tiles * (tile.rows - 1) <= m
             assert -(-vectors // tile.vectors) * (tile.vectors - 1) <= vectors
+
+
+@pytest.mark.parametrize(("m", "n"), [(64, 100), (100, 64), (300, 100), (48, 256)])
+def test_two_threads_have_even_shares(m: int, n: int) -> None:
+    problem = problem_of(m, n, 1000)
+    tile = gemm.tile_for("float32", problem, 16, threads=2)
+    plan = gemm.work_items(gemm.GemmSpec("float32", tile), problem, 2)
+    # The first item has the tiles that are higher, and the panels that are wider.
+    rows = plan.item_tiles * (tile.rows - 1) + min(plan.item_tiles, plan.tall_tiles)
+    vectors = plan.item_panels * (tile.vectors - 1) + min(plan.item_panels, plan.wide_panels)
+    assert plan.total == 2
+    assert rows * vectors <= 0.55 * m * -(-n // 16)
+
+
+@pytest.mark.parametrize(
+    ("m", "n", "k", "packs"),
+    [
+        (2048, 16, 512, False),  # read once
+        (2048, 100, 512, True),  # 512 lines of memory 8 KiB apart
+        (1000, 100, 512, False),
+        (1000, 1000, 512, True),  # read often
+        (64, 1000, 512, False),  # close together
+    ],
+)
+def test_which_columns_of_a_are_packed(m: int, n: int, k: int, packs: bool) -> None:
+    problem = problem_of(m, n, k, a="column")
+    spec = gemm.GemmSpec("float32", gemm.tile_for("float32", problem, 16), a="column")
+    assert gemm.work_items(spec, problem, 1).pack_a == packs
 
 
 @pytest.mark.parametrize(("m", "rows"), [(8, 6), (64, 12)])

@@ -28,7 +28,8 @@ from flambeau.runtime.llvm.vectors import (
 # Sums are cut into chains of CHAIN products, added up in order. CHAIN decides the bits of a result;
 # no other size in a gemm does.
 CHAIN = 256
-# While B is packed, it is fetched so many steps ahead: about the time it takes to come from afar.
+# B while it is packed, and columns of A, are fetched so many steps ahead: about the time they take
+# to come from afar. The processor itself foresees neither: each step is in another page of memory.
 _STEPS_AHEAD = 8
 
 
@@ -128,6 +129,11 @@ class _Product:
         # then fetched at once.
         half = (self.rows + 1) // 2 if product.by_columns else self.rows
         self.order = sorted(range(self.rows), key=lambda row: row % half)
+        self.by_columns = product.by_columns
+        if self.by_columns:
+            ahead = builder.mul(i64(_STEPS_AHEAD), self.a_step)
+            # The tile above has fetched the line of the first row.
+            self.column_ahead = builder.add(ahead, i64(self.rows - 1))
         if self.packs:
             last = builder.sub(columns, i64((self.vectors - 1) * self.lanes))
             self.mask = first_lanes(builder, last, self.lanes)
@@ -169,6 +175,8 @@ class _Product:
         with for_range(builder, i64(0), length, carried=[*start, *zeros]) as loop:
             a, b, *packed = loop.carried[:operands]
             sums = loop.carried[operands:]
+            if self.by_columns:
+                prefetch(builder, builder.gep(a, [self.column_ahead]))
             row_of_b = self._packed_row(b, *packed) if packed else self._row_of_b(b)
             for row in self.order:
                 offset = self.rows_of_a[row]

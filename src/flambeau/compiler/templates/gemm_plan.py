@@ -15,9 +15,10 @@ from flambeau.runtime.llvm.vectors import item_bytes
 # "row": neighbours of a row are neighbours in memory; "column": those of a column; or neither.
 Layout = Literal["row", "column", "strided"]
 
+# Rows of a tile where A lies by columns, and by rows: those that lie far apart share few sets of
+# the first cache.
 TALLEST = 16
-# Rows of A that lie far apart share few sets of the first cache.
-TALLEST_BY_ROWS = 12
+TALLEST_BY_ROWS, TALLEST_BY_FAR_ROWS = 12, 9
 # Bounds of a block's rows, and of what is packed of A: a good part of the second-level cache.
 MOST_ROWS = 1024
 PACKED_A_BYTES = 2 << 20
@@ -29,12 +30,18 @@ FEW_TILES = 3
 # In shallow products tiles next to each other in C follow one another, for rows few at a time.
 SHALLOW, SHALLOW_ROWS = 64, 24
 # Columns of A are packed so many rows at a time; B's panels, if they are small enough together,
-# wait beside each such strip. Columns closer to each other than FAR_BYTES are read where they lie.
+# wait beside each such strip. Columns closer to each other than FAR_BYTES are read where they lie;
+# others for FEW_PANELS, if a strip of them finds room in the second cache: lines of memory that are
+# a multiple of a power of two apart take up as much of it as if all between them were fetched.
 STRIP_ROWS, BESIDE_BYTES, FAR_BYTES = 48, 1 << 19, 2048
+FEW_PANELS, SPREAD_BYTES = 8, 1 << 20
 # Nanoseconds that an item takes if there are more of them than threads.
 LONG_ITEM = 300_000
-# Cycles of a multiply-add; what part of B comes from afar.
-LATENCY, FAR = 4, 0.5
+# Cycles of a multiply-add, and to begin a panel; what part of B comes from afar; the first cache.
+LATENCY, NEW_PANEL, FAR, NEAR_BYTES = 4, 300, 0.5, 48 << 10
+# Cycles to pack an element of A's rows and B's columns; threads that share rows of C take them from
+# each other.
+PACKING_A, PACKING_B, SHARED_ROWS = 0.2, 0.25, 1.03
 # Operations a nanosecond, about.
 SPEED = 100
 
@@ -142,40 +149,52 @@ def _pieces_of(total: int, size: int) -> tuple[int, int]:
     return count, large
 
 
-def tile_for(dtype: str, m: int, n: int, lanes: int, a: Layout = "row", threads: int = 1) -> Tile:
+def tile_for(dtype: str, problem: Problem, lanes: int, threads: int = 1) -> Tile:
     """The register tile for a product on a machine whose vectors hold `lanes` float32 values.
 
-    `a` is A's layout; tiles are to be shared by so many threads.
+    Tiles are to be shared by so many threads.
 
-    >>> tile_for("float32", 16, 1024, 16)
+    >>> tile_for("float32", Problem(16, 1024, 300, (0, 300, 1), (0, 1024, 1), (0, 1024)), 16)
     Tile(rows=6, vectors=4, lanes=16)
     """
-    held = vector_registers(lanes)
-    lanes = lanes * 4 // item_bytes(Element(dtype).compute)
-    vectors = max(1, -(-n // lanes))
-
-    highest = TALLEST if a == "column" else TALLEST_BY_ROWS
+    held, size = vector_registers(lanes), item_bytes(Element(dtype).compute)
+    lanes = lanes * 4 // size
+    m, vectors, k = max(1, problem.m), max(1, -(-problem.n // lanes)), max(1, problem.k)
+    by_columns = layout_of(m, problem.k, *problem.a_strides[1:]) == "column"
+    turns_b = layout_of(problem.k, problem.n, *problem.b_strides[1:]) == "column"
+    is_far = problem.a_strides[1] * size >= FAR_BYTES
+    by_rows = TALLEST_BY_FAR_ROWS if is_far else TALLEST_BY_ROWS
+    highest = TALLEST if by_columns else by_rows
 
     def cost(widest: int) -> tuple[float, int, int]:
         """Cycles for a step of the depth, where two multiply-adds and two loads take one."""
         tallest = min((held - widest - 1) // widest, highest)
         tiles, rows, tall = even_pieces(m, tallest)
         panels, width, wide = even_pieces(vectors, widest)
+        cycles = panels * NEW_PANEL / k
         # The tile that packs a panel may wait for B to come from afar, at some 8 bytes a cycle.
-        cycles = vectors * max(0.0, 7 - rows / 2) * FAR if tiles > FEW_TILES else 0.0
+        cycles += vectors * max(0.0, 7 - rows / 2) * FAR if tiles > FEW_TILES else 0.0
+        # A panel that was turned leaves the first cache, if it is too large, before it is read.
+        leaves = turns_b and width * lanes * min(k, CHAIN) * size > NEAR_BYTES
+        cycles += vectors if leaves else 0.0
         for of_height, height in ((tall, rows), (tiles - tall, rows - 1)):
             for of_width, across in ((wide, width), (panels - wide, width - 1)):
                 each = max(height * across / 2, LATENCY) + (height + across) / 10
                 cycles += of_height * of_width * each
-        return cycles * min(_imbalance(one, threads) for one in (tiles, panels)), rows, width
+        # Threads that share the rows all read B; those that share the columns, their part of it.
+        packing = vectors * lanes * PACKING_B
+        cut_down = _share(tiles, tall, rows, threads) / m * cycles + packing
+        cut_across = _share(panels, wide, width, threads) / vectors * (cycles + packing)
+        return min(cut_down, cut_across * SHARED_ROWS), rows, width
 
     _, rows, width = min(cost(widest) for widest in (1, 2, 3, 4) if 3 * widest < held)
     return Tile(rows, width, lanes)
 
 
-def _imbalance(pieces: int, threads: int) -> float:
-    """How much longer threads take because pieces cannot be shared evenly."""
-    return -(-pieces // threads) * threads / pieces
+def _share(pieces: int, large: int, size: int, threads: int) -> int:
+    """The most that a thread has of pieces in a row, the first ones of `size`, others one less."""
+    own = -(-pieces // threads)
+    return own * (size - 1) + min(own, large)
 
 
 def work_items(
@@ -189,12 +208,12 @@ def work_items(
     m, n, k = problem.m, problem.n, problem.k
     tiles, tall = _pieces_of(m, tile.rows)
     panels, wide = _pieces_of(-(-n // tile.lanes), tile.vectors)
-    item_tiles, item_panels = _cut(spec, problem, tiles, panels, threads)
+    item_tiles, item_panels = _cut(spec, problem, (tiles, tall), (panels, wide), threads)
     total = -(-tiles // item_tiles) * -(-panels // item_panels) * problem.batch
     pack_a = _packs_a(spec, problem, item_panels) if pack is None else pack[0]
     pack_a = pack_a or spec.element.is_narrow or spec.a == "strided"
     pack_b = spec.element.is_narrow or item_tiles > FEW_TILES if pack is None else pack[1]
-    depth = _slice_depth(spec, problem, pack_a)
+    depth = _slice_depth(spec, problem, pack_a, item_panels)
     width = item_panels * tile.columns
     most_rows = min(MOST_ROWS, PACKED_A_BYTES // (depth * size)) if pack_a else MOST_ROWS
     most_tiles = min(tiles, max(1, most_rows // tile.rows))
@@ -258,10 +277,10 @@ def _odd_lines(count: int, lanes: int) -> int:
 
 
 def _cut(
-    spec: GemmSpec, problem: Problem, tiles: int, panels: int, threads: int
+    spec: GemmSpec, problem: Problem, down: tuple[int, int], across: tuple[int, int], threads: int
 ) -> tuple[int, int]:
-    """The tiles and panels of an item."""
-    tile = spec.tile
+    """The tiles and panels of an item, of so many tiles and panels, and tall and wide ones."""
+    tile, (tiles, tall), (panels, wide) = spec.tile, down, across
     widest = panels if spec.stores_sums else max(1, MOST_KEPT_COLUMNS // tile.columns)
     operations = 2 * problem.m * problem.n * problem.k * problem.batch
     # An item of less than 5 microseconds is not worth it; more of them than threads make up for a
@@ -275,12 +294,12 @@ def _cut(
             if count < least and rows < min(tiles, 64):
                 continue
             item_tiles, item_panels = -(-tiles // rows), -(-panels // columns)
-            own = item_tiles * tile.rows * item_panels * tile.columns / (2 * tile.lanes)
-            # Packing: a fifth of a cycle for each element of A's rows and B's columns.
-            packing = item_tiles * tile.rows / 5 + item_panels * tile.columns / 4
-            cost = -(-count // threads) * (own + packing)
-            # Threads that share rows of C take them from each other.
-            cuts.append((cost * (1.03 if columns > 1 else 1), count, item_tiles, item_panels))
+            height = _share(tiles, tall, tile.rows, rows)
+            width = _share(panels, wide, tile.vectors, columns)
+            packing = height * PACKING_A + width * tile.lanes * PACKING_B
+            cost = -(-count // threads) * (height * width / 2 + packing)
+            cost *= SHARED_ROWS if columns > 1 else 1
+            cuts.append((cost, count, item_tiles, item_panels))
             if count >= max(most, least):
                 break
     good = 1.02 * min(cost for cost, *_ in cuts)
@@ -297,18 +316,22 @@ def _packs_a(spec: GemmSpec, problem: Problem, panels: int) -> bool:
     if problem.k <= SHALLOW:
         return panels > 4
     stride = problem.a_strides[2] * spec.item
-    # Columns that share sets of the second cache, those of the first one, or none.
-    few = 0 if stride % 8192 == 0 else 1 if stride % 4096 == 0 else 2
-    return stride >= FAR_BYTES and panels > few
+    if stride < FAR_BYTES:
+        return False
+    # Columns whose distance is a multiple of a power of two share the sets of a cache.
+    spread = (stride & -stride) * _slice_depth(spec, problem, False, panels)
+    return panels > (FEW_PANELS if spread <= SPREAD_BYTES else 1)
 
 
-def _slice_depth(spec: GemmSpec, problem: Problem, pack_a: bool) -> int:
+def _slice_depth(spec: GemmSpec, problem: Problem, pack_a: bool, panels: int) -> int:
     """The depth of what is packed at a time: all of K, or some chains."""
     if pack_a:
         chains = 1 if spec.a == "column" else 2
     else:
-        # Where the result leaves the cache, it had better not be added to often.
-        chains = 4 if problem.m * problem.n * spec.item > LARGE_BYTES else 1
+        # Where the result leaves the cache, it had better not be added to often; and rows of A that
+        # are read but once had better be read far.
+        is_large = problem.m * problem.n * spec.item > LARGE_BYTES
+        chains = 4 if is_large or (panels == 1 and spec.a == "row") else 1
     return min(max(problem.k, 1), max(1, chains * 4 // spec.item) * CHAIN)
 
 

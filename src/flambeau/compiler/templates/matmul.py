@@ -52,11 +52,10 @@ def _call(
 ) -> Call:
     """The call of a product, with what `epilogue` makes of it as its result."""
     threads = get_num_threads()
-    a_layout = gemm.layout_of(problem.m, problem.k, *problem.a_strides[1:])
     spec = gemm.GemmSpec(
         node.dtype.name,
-        gemm.tile_for(node.dtype.name, problem.m, problem.n, machine.lanes(), a_layout, threads),
-        a_layout,
+        gemm.tile_for(node.dtype.name, problem, machine.lanes(), threads),
+        gemm.layout_of(problem.m, problem.k, *problem.a_strides[1:]),
         gemm.layout_of(problem.k, problem.n, *problem.b_strides[1:]),
         None if epilogue is None else epilogue.text,
     )
