@@ -139,12 +139,12 @@ def test_the_steps_of_a_training_loop_enter_one_call_each() -> None:
     a, b = leaves(3)
     optimizer = flambeau.optim.Adam([a, b])
     compiled = []
-    for _ in range(5):
+    for _ in range(8):  # two are run at a time, as they are small
         optimizer.zero_grad()
         LOSSES["product"](a, b).backward()
         optimizer.step()
         compiled.append(engine.statistics.compiled)
-    assert compiled[1] == compiled[-1]
+    assert compiled[3] == compiled[-1]
 
 
 def test_parameters_with_steps_of_their_own_keep_them() -> None:

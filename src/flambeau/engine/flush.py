@@ -29,6 +29,8 @@ from flambeau.runtime.cpu.executor import Program, background
 from flambeau.runtime.plan import Fault, Plan, explain_fault
 
 MOST_PLANS = 1024
+# A step that makes less than this is done sooner than handed to another thread.
+SMALL_STEP_BYTES = 1 << 18
 _NO_VALUE = (
     "a value is looked at in a function given to scan, while_loop or cond, where there is none: it "
     "is recorded once, and done later. Choose by values with flambeau.where or flambeau.cond, and "
@@ -91,10 +93,17 @@ engine = Engine()
 def end_step() -> None:
     """Have this thread's recording computed at the end of a training step, unless it is captured.
 
-    The program goes on meanwhile, and may record the next step.
+    The program goes on meanwhile, and may record the next step. A small step waits for that, and is
+    run together with what is looked at in it; but no second one does, nor one that may find a bad
+    index, which the program is to hear of at once.
     """
     recording = context.recording
-    if recording is not None and context.capture is None:
+    if recording is None or context.capture is not None:
+        return
+    grown = recording.structure
+    if grown.nbytes < SMALL_STEP_BYTES and not (grown.checks or recording.holds_step):
+        recording.holds_step = True
+    else:
         execute(recording, beside=True)
 
 

@@ -59,7 +59,7 @@ def _situation(recording: Recording) -> tuple[Any, ...] | None:
     return (
         *map(getrefcount, nodes),
         *map(_requires_grad, nodes),
-        *[node.owner is FREED for node in nodes],
+        *[node.owner is FREED for node in nodes if node.requires_grad],
         *map(getrefcount, leaves),
         *map(getrefcount, map(_buffer, leaves)),
         *[

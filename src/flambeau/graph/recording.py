@@ -27,6 +27,7 @@ class Recording:
         "aliased",
         "aliases",
         "busy",
+        "holds_step",
         "leaf_positions",
         "leaves",
         "lock",
@@ -57,6 +58,8 @@ class Recording:
         # at its end, `busy` that its own thread is adding to it, and who runs it holds the lock.
         self.lock = threading.RLock()
         self.taken = self.busy = False
+        # Whether a training step ended in it.
+        self.holds_step = False
         # In-place writes: what, after how many nodes, the node replaced.
         self.writes: list[Write] = []
 

@@ -31,6 +31,7 @@ class Structure:
     __slots__ = (
         "_uses",
         "before",
+        "checks",
         "count",
         "entry",
         "nbytes",
@@ -47,6 +48,8 @@ class Structure:
         self.count: int = before.count if before else 0
         self.operations: int = before.operations if before else 0
         self.nbytes: int = before.nbytes if before else 0
+        # Whether one of them may find a bad index at run time.
+        self.checks: bool = before.checks if before else False
         # What the operation makes, if it is one.
         self.spec: Any = None
         self.next: dict[Entry, Structure] = {}
@@ -61,6 +64,7 @@ class Structure:
         made.operations += 1
         # A view or an alias keeps nothing beside what it is of.
         made.nbytes += 0 if node.op.is_free else node.spec.nbytes
+        made.checks |= node.op.checks
         made.spec = node.spec
         return self._then(made)
 
@@ -70,6 +74,7 @@ class Structure:
         made.count += len(subgraph.outputs)
         made.operations += len(subgraph.steps)
         made.nbytes += subgraph.nbytes
+        made.checks |= any(step.op.checks for step in subgraph.steps)
         return self._then(made)
 
     def _then(self, made: Structure) -> Structure:
@@ -92,7 +97,7 @@ class Structure:
         references = itertools.chain.from_iterable(entry[2:] for entry in self.entries())
         met = itertools.pairwise(references)
         found = {~number: spec for number, spec in met if not isinstance(spec, int)}
-        return [found[number] for number in range(len(found))]
+        return [found[number] for number in sorted(found)]
 
     def uses(self) -> tuple[list[int], list[int]]:
         """How often each result, and each leaf, is an input."""
