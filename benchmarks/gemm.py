@@ -75,8 +75,7 @@ def program(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor, times: int) -> Pr
     threads = flambeau.get_num_threads()
     dtype = str(a.dtype).removeprefix("torch.")
     tile = gemm.tile_for(dtype, problem, machine.lanes(), threads)
-    layouts = gemm.layout_of(m, k, *a.stride()), gemm.layout_of(k, n, *b.stride())
-    spec = gemm.GemmSpec(dtype, tile, *layouts)
+    spec = gemm.GemmSpec(dtype, tile, problem.a_layout, problem.b_layout)
 
     def build(name: str) -> str:
         module = ir.Module(name)

@@ -7,6 +7,7 @@ a count that is too high (a debugger looks at the node) only computes more.
 
 from __future__ import annotations
 
+from collections import Counter
 from operator import attrgetter
 from sys import getrefcount
 from typing import Any
@@ -186,13 +187,9 @@ class _Liveness:
     def _count_aliases(self) -> None:
         """What an alias refers to dies with it, if only the recording (and a name here) has it."""
         recording = self.recording
-        explained: dict[int, int] = {}
-        waiting: dict[int, Node] = {}
-        for one in recording.aliases:
-            # An input, and an entry of the list.
-            explained[id(one)] = explained.get(id(one), 0) + 2
-            waiting[id(one)] = one
-        one = None  # type: ignore[assignment]
+        # Each is an input, and an entry of the list.
+        explained = Counter([*map(id, recording.aliases)] * 2)
+        waiting = {id(alias): alias for alias in recording.aliases}
         while waiting:
             _, alias = waiting.popitem()
             if getrefcount(alias) == explained[id(alias)] + NAMED and alias.inputs:
@@ -201,6 +198,6 @@ class _Liveness:
                 if number is not None:
                     self.leaf_uses[number] += 1
                 elif base.op.is_alias and base.recording is not recording:
-                    explained[id(base)] = explained.get(id(base), 0) + 1
+                    explained[id(base)] += 1
                     waiting[id(base)] = base
                 del base

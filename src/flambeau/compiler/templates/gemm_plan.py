@@ -86,6 +86,14 @@ class Problem:
     c_strides: tuple[int, int]
     batch: int = 1
 
+    @property
+    def a_layout(self) -> Layout:
+        return layout_of(self.m, self.k, *self.a_strides[1:])
+
+    @property
+    def b_layout(self) -> Layout:
+        return layout_of(self.k, self.n, *self.b_strides[1:])
+
 
 @dataclass(frozen=True)
 class WorkPlan:
@@ -160,11 +168,10 @@ def tile_for(dtype: str, problem: Problem, lanes: int, threads: int = 1) -> Tile
     held, size = vector_registers(lanes), item_bytes(Element(dtype).compute)
     lanes = lanes * 4 // size
     m, vectors, k = max(1, problem.m), max(1, -(-problem.n // lanes)), max(1, problem.k)
-    by_columns = layout_of(m, problem.k, *problem.a_strides[1:]) == "column"
-    turns_b = layout_of(problem.k, problem.n, *problem.b_strides[1:]) == "column"
+    turns_b = problem.b_layout == "column"
     is_far = problem.a_strides[1] * size >= FAR_BYTES
     by_rows = TALLEST_BY_FAR_ROWS if is_far else TALLEST_BY_ROWS
-    highest = TALLEST if by_columns else by_rows
+    highest = TALLEST if problem.a_layout == "column" else by_rows
 
     def cost(widest: int) -> tuple[float, int, int]:
         """Cycles for a step of the depth, where two multiply-adds and two loads take one."""

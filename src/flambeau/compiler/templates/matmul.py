@@ -55,8 +55,8 @@ def _call(
     spec = gemm.GemmSpec(
         node.dtype.name,
         gemm.tile_for(node.dtype.name, problem, machine.lanes(), threads),
-        gemm.layout_of(problem.m, problem.k, *problem.a_strides[1:]),
-        gemm.layout_of(problem.k, problem.n, *problem.b_strides[1:]),
+        problem.a_layout,
+        problem.b_layout,
         None if epilogue is None else epilogue.text,
     )
     work = gemm.work_items(spec, problem, threads)
